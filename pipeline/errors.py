@@ -1,0 +1,59 @@
+"""What can go wrong, in words for the author.
+
+SimulcastError                 anything we refuse or could not do (exit code 1)
+├── AuthorError                a file of the publication is at fault: names file, line, found, allowed
+├── TemplateError              a template is missing or broken
+├── StageError                 a stage is declared wrongly, or broke its promise
+├── NarrationError             no voice, or a voice that will not speak
+├── MediaError                 a recording or sound that cannot be used
+└── OutsideError               the world failed: network, disk, server; run it again (exit code 3)
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SimulcastError(Exception):
+    """Anything Simulcast refuses or cannot do, said in words for the author."""
+
+
+class AuthorError(SimulcastError):
+    """A file of the publication is at fault; `where` is its path below the root, `line` counts from 1."""
+
+    def __init__(self, where: str, line: int | None, message: str) -> None:
+        self.where, self.line, self.message = where, line, message
+        super().__init__(where, line, message)
+
+    def __str__(self) -> str:
+        place = self.where if self.line is None else f"{self.where}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+class TemplateError(SimulcastError):
+    """A template is missing or broken."""
+
+
+class StageError(SimulcastError):
+    """A stage is declared wrongly, or broke its promise."""
+
+
+class NarrationError(SimulcastError):
+    """No voice could be had, or a voice did not speak."""
+
+
+class MediaError(SimulcastError):
+    """A recording or a sound that cannot be used."""
+
+
+class OutsideError(SimulcastError):
+    """The outside world failed; nothing is half done and the same command may be run again."""
+
+
+def suggestion(found: str, allowed: Iterable[str]) -> str:
+    """The tail of an error about a name: the likeliest one meant, then all that are allowed."""
+    names = sorted(allowed)
+    close = difflib.get_close_matches(found, names, n=1, cutoff=0.6)
+    meant = f'; did you mean "{close[0]}"?' if close else ""
+    return f"{meant} (allowed: {', '.join(names)})"
