@@ -442,7 +442,7 @@ class _Reader:
                 raise self.refuse(f"no inline type for Markdown {node.type}")
 
     def _refuse_undefined(self, inline: SyntaxTreeNode) -> None:
-        defined = {node.meta["label"] for node in inline.walk() if node.type == "footnote_ref"}
+        defined = {node.meta.get("label") for node in inline.walk() if node.type == "footnote_ref"}
         for label in _FOOTNOTE.findall(_CODE_SPAN.sub("", inline.content)):
             if label not in defined:
                 raise self.refuse(

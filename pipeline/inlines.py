@@ -1,0 +1,133 @@
+"""The words inside a block, as each medium writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from html import escape
+from posixpath import dirname, relpath
+from urllib.parse import quote
+
+from pipeline.model import Inline, words
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Where links lead from one rendered text.
+
+    base: the publication's address, ending in "/". at: the path below build/site of the page being made, or None
+    where links must be absolute (email, feed, plain text). slug: the episode whose words these are.
+    """
+
+    base: str
+    at: str | None = None
+    slug: str = ""
+
+    def to(self, path: str) -> str:
+        """The link to a path below build/site, relative for a page so that the site opens from disk."""
+        path, hash_, fragment = path.partition("#")
+        tail = hash_ + quote(fragment)
+        if self.at is None:
+            return self.base + quote(path.removesuffix("index.html")) + tail
+        return quote(relpath(path, dirname(self.at) or ".")) + tail
+
+    def of(self, attributes: Mapping[str, str]) -> str:
+        """The address of a link as the author wrote it."""
+        if "href" in attributes:
+            return attributes["href"]
+        if "episode" in attributes:
+            fragment = attributes["fragment"]
+            return self.to(f"{attributes['episode']}/index.html" + (f"#{fragment}" if fragment else ""))
+        if "file" in attributes:
+            return self.to(f"{self.slug}/{attributes['file']}")
+        anchor = "#" + quote(attributes["anchor"])
+        return anchor if self.at is not None else self.to(f"{self.slug}/index.html") + anchor
+
+
+_TAGS = {"emphasis": "em", "strong": "strong", "strike": "s"}
+
+
+def html(inlines: Iterable[Inline], links: Links) -> str:
+    """Words as HTML, for a page (`links.at` set) or for places where ids and fragments do not work."""
+    return "".join(_html(inline, links) for inline in inlines)
+
+
+def _html(inline: Inline, links: Links) -> str:
+    kind, attributes = inline.kind, inline.attributes
+    if kind == "text":
+        return escape(inline.text)
+    if kind in _TAGS:
+        return f"<{_TAGS[kind]}>{html(inline.children, links)}</{_TAGS[kind]}>"
+    if kind == "link":
+        title = f' title="{escape(attributes["title"])}"' if attributes.get("title") else ""
+        return f'<a href="{escape(links.of(attributes))}"{title}>{html(inline.children, links)}</a>'
+    if kind == "span":
+        return html(inline.children, links)
+    if kind == "code":
+        return f"<code>{escape(inline.text)}</code>"
+    if kind == "space":
+        return "\n"
+    if kind == "break":
+        return "<br/>\n"
+    if kind == "image":
+        source = links.to(f"{links.slug}/{attributes['src']}")
+        return f'<img src="{escape(source)}" alt="{escape(attributes["alt"])}"/>'
+    if kind == "note":
+        number, name = attributes["number"], attributes["id"]
+        if links.at is None:
+            return f"<sup>{number}</sup>"
+        return (
+            f'<sup class="note"><a href="#{name}" id="{name}-from" role="doc-noteref">{number}</a></sup>'
+        )
+    raise ValueError(f"no HTML for inline {kind}")
+
+
+def text(inlines: Iterable[Inline], links: Links) -> str:
+    """Words as plain text: _emphasis_, *strong*, links with their address behind them."""
+    return "".join(_text(inline, links) for inline in inlines)
+
+
+def _text(inline: Inline, links: Links) -> str:
+    kind, attributes = inline.kind, inline.attributes
+    inner = text(inline.children, links)
+    if kind == "text" or kind == "code":
+        return inline.text
+    if kind == "emphasis":
+        return f"_{inner}_"
+    if kind == "strong":
+        return f"*{inner}*"
+    if kind == "link":
+        address = links.of(attributes).removeprefix("mailto:")
+        return inner if "anchor" in attributes or address == inner else f"{inner} <{address}>"
+    if kind == "image":
+        return f"[{attributes['alt']}]"
+    if kind == "note":
+        return f"[{attributes['number']}]"
+    return {"space": " ", "break": "\n", "strike": f"~{inner}~"}.get(kind, inner)
+
+
+def speech(inlines: Iterable[Inline], links: Links) -> str:
+    """Words as SSML: `<sub alias>` where the author gave `say`; notes and struck words are not spoken."""
+    return "".join(_speech(inline, links) for inline in inlines)
+
+
+def _speech(inline: Inline, links: Links) -> str:
+    kind, say = inline.kind, inline.attributes.get("say")
+    if say is not None:
+        return f'<sub alias="{escape(say)}">{escape(words(inline.children))}</sub>'
+    if kind in ("note", "strike"):
+        return ""
+    if kind in ("space", "break"):
+        return " "
+    if kind == "image":
+        return escape(inline.attributes["alt"])
+    return speech(inline.children, links) if inline.children else escape(inline.text)
+
+
+RENDERERS: Mapping[str, Callable[[Iterable[Inline], Links], str]] = {
+    "web": html,
+    "email": html,
+    "feed": html,
+    "text": text,
+    "speech": speech,
+}
