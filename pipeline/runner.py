@@ -120,10 +120,8 @@ class Desk:
         self.root, self.jobs = root, max(1, jobs)
         self.reporter: Reporter = reporter or Silent()
         self.stages = installed() if stages is None else dict(stages)
-        self.publication = config.publication(root)
         remembered = identity.recorded(root)
-        if remembered.podcast_guid:
-            self.publication = replace(self.publication, podcast_guid=remembered.podcast_guid)
+        self.publication = _identified(config.publication(root), remembered)
         self.contents = source.contents(root, self.publication, remembered)
         self.listings = source.published(self.contents.listings, now)
         self.scheduled = tuple(one for one in self.contents.listings if one.published > now)
@@ -570,3 +568,8 @@ def _hash(*parts: str) -> str:
         digest.update(b"\0")
     return digest.hexdigest()
 
+
+def _identified(publication: Publication, remembered: identity.Identities) -> Publication:
+    """The publication with its show's guid: the one published, else its own, else the one it will be known by."""
+    guid = remembered.podcast_guid or publication.podcast_guid or identity.podcast_guid(publication)
+    return replace(publication, podcast_guid=guid)
