@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -287,10 +287,12 @@ def _locale(language: str) -> Any:
     raise AssertionError("Babel knows English")
 
 
-def _day(context: Context, when: datetime) -> str:
-    """A date as the publication's language writes it: 3 June 2026."""
+def _day(context: Context, when: date | str) -> str:
+    """A date, or its ISO form as an attribute holds it, as the publication's language writes it: 3 June 2026."""
     from babel.dates import format_date
 
+    if isinstance(when, str):
+        when = date.fromisoformat(when)
     return str(format_date(when, "d MMMM y", locale=_locale(context["publication"].language)))
 
 
