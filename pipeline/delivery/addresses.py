@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from email.headerregistry import Address
-from email.utils import parseaddr
 
 from pipeline.errors import SimulcastError
+
+_NAMED = re.compile(r"(.*)<([^<>]*)>", re.DOTALL)
 
 
 class AddressError(SimulcastError):
@@ -44,5 +46,6 @@ def key(address: str) -> str:
 
 def mailbox(written: str) -> Address:
     """The name and the address of `Name <address>` or of a bare address; raises AddressError."""
-    name, address = parseaddr(written)
-    return Address(" ".join(name.split()), addr_spec=normalised(address))
+    named = _NAMED.fullmatch(written.strip())
+    name, address = (named[1], named[2]) if named else ("", written)
+    return Address(" ".join(name.strip(' "').split()), addr_spec=normalised(address))

@@ -97,7 +97,8 @@ def seeds(publication: Publication, name: str) -> tuple[str, ...]:
 
 def one_line(words: str) -> str:
     """Words as a header holds them: one line, no control characters."""
-    return "".join(c for c in " ".join(words.split()) if unicodedata.category(c) != "Cc")
+    printed = (" " if unicodedata.category(c) == "Cc" else c for c in words)
+    return " ".join("".join(printed).split())
 
 
 def due(episodes: Iterable[Listing], mailed: Collection[Mailed]) -> list[Listing]:

@@ -15,7 +15,7 @@ class Maildir:
     """A folder of messages, each one whole and there once, however often it is delivered.
 
     The file is named after the Message-ID, so delivering again finds the first copy: in `new`, or
-    in `cur` once a mail program has seen it. Raises OutsideError where the folder cannot be written.
+    in `cur` once a mail program has seen it. Raises OutsideError where it cannot be written.
     """
 
     repeatable = True

@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
+from email.policy import Policy
 from urllib.parse import quote
 
 from pipeline.delivery.addresses import key, mailbox
@@ -20,6 +21,19 @@ from pipeline.templates import SLOT
 
 EXAMPLE = "reader@example.org"
 """Who gets the example of an edition: an address that can never exist (RFC 2606)."""
+
+
+class _Unfolded(UnstructuredHeader, BaseHeader):
+    """A header read by programs: folded, a long one would turn into encoded words."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("list-id", "list-unsubscribe"):
+    _HEADERS.map_to_type(_name, _Unfolded)
+_POLICY = policy.SMTP.clone(header_factory=_HEADERS)
 
 _SLOT = re.compile(re.escape(SLOT) + r"([A-Za-z0-9_]*)")
 
@@ -37,7 +51,7 @@ class Message:
 def message(edition: Edition, recipient: str) -> Message:
     """The message of one normalised address; raises TemplateError where a slot is unknown."""
     values = _values(edition)
-    out = EmailMessage(policy.SMTP)
+    out = EmailMessage(_POLICY)
     out["From"] = sender(edition)
     out["To"] = Address(addr_spec=recipient)
     if edition.reply_to:
