@@ -12,7 +12,7 @@ SimulcastError                 anything we refuse or could not do (exit code 1)
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class SimulcastError(Exception):
@@ -20,15 +20,26 @@ class SimulcastError(Exception):
 
 
 class AuthorError(SimulcastError):
-    """A file of the publication is at fault; `where` is its path below the root, `line` counts from 1."""
+    """A file of the publication is at fault; `where` is its path below the root, `line` counts from 1.
 
-    def __init__(self, where: str, line: int | None, message: str) -> None:
-        self.where, self.line, self.message = where, line, message
-        super().__init__(where, line, message)
+    also: what else is wrong, found at the same reading.
+    """
+
+    def __init__(
+        self, where: str, line: int | None, message: str, also: tuple[AuthorError, ...] = ()
+    ) -> None:
+        self.where, self.line, self.message, self.also = where, line, message, also
+        super().__init__(where, line, message, also)
 
     def __str__(self) -> str:
         place = self.where if self.line is None else f"{self.where}:{self.line}"
-        return f"{place}: {self.message}"
+        return "\n".join([f"{place}: {self.message}", *map(str, self.also)])
+
+    @classmethod
+    def all(cls, errors: Sequence[AuthorError]) -> AuthorError:
+        """Several errors as one, the first in front."""
+        first, *rest = errors
+        return cls(first.where, first.line, first.message, (*first.also, *rest))
 
 
 class TemplateError(SimulcastError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 MEDIA = ("web", "email", "feed", "text", "speech")
 """The five media an episode is rendered in."""
@@ -61,11 +61,18 @@ def words(inlines: tuple[Inline, ...]) -> str:
     return "".join(out)
 
 
+class Written:
+    """A value that an author writes: a key that is not a field is refused."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[Mapping[str, object]] = {"extra": "forbid"}
+
+
 EpisodeType = Literal["full", "trailer", "bonus"]
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Written):
     """An episode as a list shows it: its front matter and names, never its body."""
 
     number: int
@@ -82,6 +89,7 @@ class Listing:
     by: tuple[str, ...] = ()
     season: int | None = None
     explicit: bool | None = None
+    recording: str = ""
     slug: str = ""
     guid: str = ""
     podcast_guid: str = ""
@@ -116,7 +124,7 @@ class Episode:
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesEntry:
+class SeriesEntry(Written):
     """A line of the series index; `slug` is empty for a back-catalogue entry without a body."""
 
     number: int
@@ -144,7 +152,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Person(Written):
     """Someone who makes the publication; `about` is Markdown of one paragraph."""
 
     id: str
@@ -156,7 +164,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class Series(Written):
     """A numbered series; `entries` are back-catalogue episodes that have no body here."""
 
     name: str
@@ -165,7 +173,7 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True)
-class Email:
+class Email(Written):
     """How the emailed episode is addressed."""
 
     sender: str
@@ -173,7 +181,7 @@ class Email:
 
 
 @dataclass(frozen=True, slots=True)
-class MailingList:
+class MailingList(Written):
     """A list that readers subscribe to; `seeds` are addresses of the author's own that get every edition."""
 
     title: str
@@ -182,7 +190,7 @@ class MailingList:
 
 
 @dataclass(frozen=True, slots=True)
-class Feeds:
+class Feeds(Written):
     """The article feeds: how many entries they hold, and the WebSub hub to tell."""
 
     limit: int = 50
@@ -190,7 +198,7 @@ class Feeds:
 
 
 @dataclass(frozen=True, slots=True)
-class Podcast:
+class Podcast(Written):
     """What podcast directories ask of a show; `artwork` is a path below the root."""
 
     owner: str
@@ -205,7 +213,7 @@ class Podcast:
 
 
 @dataclass(frozen=True, slots=True)
-class Sound:
+class Sound(Written):
     """How audio is joined and mastered.
 
     loudness: integrated, LUFS. peak: true peak of the decoded file, dBTP. bitrate: kbit/s.
@@ -220,7 +228,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True)
-class Narration:
+class Narration(Written):
     """Which voice reads an episode that has no recording, and what it says around it."""
 
     narrator: str = "kokoro"
@@ -233,7 +241,7 @@ class Narration:
 
 
 @dataclass(frozen=True, slots=True)
-class Deploy:
+class Deploy(Written):
     """Where build/site goes: a folder below the root, or any URL that fsspec knows; empty keeps it local.
 
     pages: the target is a GitHub Pages folder (writes .nojekyll, and CNAME if a domain is given).
@@ -245,7 +253,7 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
-class Publication:
+class Publication(Written):
     """What publication.toml says."""
 
     title: str

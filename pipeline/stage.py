@@ -71,13 +71,17 @@ class Shelf(Protocol):
 
     def __call__(self, key: str, make: Callable[[Path], None]) -> Path: ...
 
-    def find(self, key: str) -> Path | None: ...
+    def find(self, key: str) -> Path | None:
+        """The file kept for this key, if there is one."""
 
 
 class Progress(Protocol):
     """Told how far long work has come: `progress(done, total, unit)`, e.g. `progress(12, 140, "sentences")`."""
 
     def __call__(self, done: float, total: float, unit: str) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Something the author should know though nothing failed: "no Kokoro here; the light voice reads"."""
 
 
 class Files(Protocol):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import inlines as inline_renderers
+from pipeline import markdown
 from pipeline.errors import TemplateError, suggestion
 from pipeline.inlines import Links
 from pipeline.model import Block, Inline, words
@@ -212,6 +213,7 @@ def _environment(templates: Templates) -> Environment:
     environment.filters |= {
         "blocks": jinja2.pass_context(_blocks),
         "inlines": jinja2.pass_context(_inlines),
+        "prose": jinja2.pass_context(_prose),
         "words": words,
         "day": jinja2.pass_context(_day),
         "month": jinja2.pass_context(_month),
@@ -249,6 +251,12 @@ def _blocks(context: Context, blocks: Sequence[Block], folder: str = "blocks") -
 
 def _inlines(context: Context, found: Sequence[Inline]) -> Markup | str:
     return _safe(inline_renderers.RENDERERS[context["medium"]](found, context["links"]), context)
+
+
+def _prose(context: Context, text: str) -> Markup | str:
+    """A line of Markdown from publication.toml, as words."""
+    found = tuple(inline for block in markdown.blocks(text) for inline in block.inlines)
+    return _inlines(context, found)
 
 
 def _safe(out: str, context: Context) -> Markup | str:

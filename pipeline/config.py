@@ -1,0 +1,108 @@
+"""content/publication.toml becomes a Publication."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import AuthorError
+from pipeline.model import Publication
+from pipeline.written import Location, written
+
+NAME = "content/publication.toml"
+_TABLE = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"))*)\s*=""")
+
+
+def publication(root: Path) -> Publication:
+    """The publication that lies at `root`.
+
+    Raises AuthorError: no such file, not TOML, an unknown or missing key, a value of the wrong kind.
+    """
+    file = root / NAME
+    try:
+        text = file.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise AuthorError(
+            NAME, None, f'is missing below "{root}"; go to the publication\'s folder, name it with --root, '
+            'or begin one with "simulcast new publication DIR"'
+        ) from None
+    except UnicodeDecodeError as error:
+        raise AuthorError(NAME, None, f"is not UTF-8 ({error.reason} at byte {error.start})") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r" \(at line (\d+), column \d+\)", str(error))
+        line = int(at[1]) if at else text.count("\n") + 1
+        raise AuthorError(NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}") from None
+    lines = _lines(text)
+    return _checked(written(Publication, _fields(data), NAME, lambda at: _line(lines, at)), lines)
+
+
+def _fields(data: dict[str, Any]) -> dict[str, Any]:
+    """The file's keys as the model's fields: `from` is a word that Python keeps for itself."""
+    email = data.get("email")
+    if isinstance(email, dict):
+        named = {("sender" if key == "from" else key): value for key, value in email.items()}
+        return {**data, "email": named}
+    return data
+
+
+def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
+    def refuse(at: Location, message: str) -> AuthorError:
+        return AuthorError(NAME, _line(lines, at), message)
+
+    if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", found.url):
+        raise refuse(("url",), f'url: "{found.url}" must be a web address that ends in "/"')
+    if not found.people:
+        raise refuse(("people",), "people: name at least one: [[people]] with id and name")
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", found.language):
+        raise refuse(("language",), f'language: "{found.language}" is not a language tag; write "en" or "en-GB"')
+    for index, path in enumerate((found.audio.intro, found.audio.outro, found.podcast.artwork)):
+        if path.startswith("/") or ".." in Path(path).parts:
+            key = (("audio", "intro"), ("audio", "outro"), ("podcast", "artwork"))[index]
+            raise refuse(key, f'{".".join(key)}: "{path}" must be a path below the publication')
+    return found
+
+
+def _lines(text: str) -> dict[Location, int]:
+    """On which line each table and key of a TOML text begins."""
+    lines: dict[Location, int] = {}
+    table: Location = ()
+    counts: dict[Location, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if found := _TABLE.match(line):
+            table = _path(found[2], counts)
+            if found[1] == "[[":
+                index = counts[table] = counts.get(table, -1) + 1
+                lines.setdefault(table, number)
+                table = (*table, index)
+            lines[table] = number
+        elif found := _KEY.match(line):
+            lines.setdefault((*table, *_parts(found[1])), number)
+    return lines
+
+
+def _parts(dotted: str) -> Location:
+    return tuple(part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', dotted))
+
+
+def _path(dotted: str, counts: dict[Location, int]) -> Location:
+    """A table's place: inside an array of tables it belongs to the latest one."""
+    path: Location = ()
+    parts = _parts(dotted)
+    for position, part in enumerate(parts):
+        path = (*path, part)
+        if position < len(parts) - 1 and path in counts:
+            path = (*path, counts[path])
+    return path
+
+
+def _line(lines: dict[Location, int], at: Location) -> int:
+    """The line of a key, or of the nearest table around it."""
+    at = tuple("from" if part == "sender" else part for part in at)
+    while at and at not in lines:
+        at = at[:-1]
+    return lines.get(at, 1)

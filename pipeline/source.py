@@ -1,0 +1,282 @@
+"""content/ and audio/ become episodes and recordings."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline import identity, markdown
+from pipeline.errors import AuthorError, suggestion
+from pipeline.model import Episode, Listing, Place, Publication, Recording, SeriesEntry
+from pipeline.written import Location, refuse_bad_dates, written
+
+LARGEST = 2_000_000
+"""Bytes of an episode file; ten novels. Larger is a mistake, and no mail or page could show it."""
+
+SERIES_SHOWN = 12
+"""How many lines of the series index stand in an episode, newest last, so that its cost never grows."""
+
+RECORDINGS = (".wav", ".flac", ".mp3", ".m4a")
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_NUMBERED = re.compile(r"(\d+)(-|$)")
+_NOT_AUTHORS = frozenset({"slug"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An episode file as read: its listing, its body and where that begins, and what its bytes hash to."""
+
+    listing: Listing
+    where: str
+    body: str
+    first_line: int
+    sha256: str
+    lines: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What content/ holds: episodes that can be read, oldest first, and what is wrong with the others."""
+
+    sources: Mapping[str, Source]
+    errors: Mapping[str, AuthorError]
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        return tuple(source.listing for source in self.sources.values())
+
+
+def contents(root: Path, publication: Publication, remembered: identity.Identities) -> Contents:
+    """All episodes below `root`; one that is broken does not keep the others from being read."""
+    sources: dict[str, Source] = {}
+    errors: dict[str, AuthorError] = {}
+    for folder in _folders(root):
+        try:
+            sources[folder.name] = _source(folder, root)
+        except AuthorError as error:
+            errors[folder.name] = error
+    errors |= _repeated_numbers(publication, sources)
+    good = [source for slug, source in sources.items() if slug not in errors]
+    good.sort(key=lambda source: (source.listing.published, source.listing.slug))
+    return Contents({s.listing.slug: _identified(s, publication, remembered) for s in good}, errors)
+
+
+def _folders(root: Path) -> list[Path]:
+    """Folders of episodes: those with an episode.md, and those whose name begins with a number."""
+    content = root / "content"
+    if not content.is_dir():
+        return []
+    return [
+        folder
+        for folder in sorted(content.iterdir())
+        if folder.is_dir() and ((folder / "episode.md").exists() or _NUMBERED.match(folder.name))
+    ]
+
+
+def _source(folder: Path, root: Path) -> Source:
+    where = (folder / "episode.md").relative_to(root).as_posix()
+    _check_slug(folder.name, where)
+    data = _bytes(folder / "episode.md", where)
+    text = _text(data, where)
+    front, lines, body, first_line = _split(text, where)
+    listing = _listing(front, lines, where, folder.name)
+    if not body.strip():
+        raise AuthorError(where, first_line, "has front matter and no text; write the episode below the second ---")
+    return Source(listing, where, body, first_line, hashlib.sha256(data).hexdigest(), lines)
+
+
+def _check_slug(slug: str, where: str) -> None:
+    if not _SLUG.fullmatch(slug):
+        plain = unicodedata.normalize("NFKD", slug).encode("ascii", "ignore").decode()
+        better = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "07-name"
+        raise AuthorError(
+            where, None, f'the folder "{slug}" becomes an address: use a–z, 0–9 and single hyphens, e.g. "{better}"'
+        )
+
+
+def _bytes(file: Path, where: str) -> bytes:
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError:
+        raise AuthorError(where, None, "is missing; an episode's folder holds episode.md") from None
+    except OSError as error:
+        raise AuthorError(where, None, f"cannot be read: {error.strerror}") from error
+    if len(data) > LARGEST:
+        raise AuthorError(where, None, f"has {len(data):,} bytes; at most {LARGEST:,} are read as one episode")
+    return data
+
+
+def _text(data: bytes, where: str) -> str:
+    """The file's text with plain line ends; a byte order mark is dropped."""
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise AuthorError(where, line, f"is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8") from None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    for number, line in enumerate(text.split("\n"), 1):
+        for character in line if not line.isprintable() else "":
+            if unicodedata.category(character) == "Cc" and character != "\t" or character in "\ufffe\uffff":
+                raise AuthorError(
+                    where, number, f"holds the control character U+{ord(character):04X}; delete it (feeds may not hold it)"
+                )
+    return text
+
+
+def _split(text: str, where: str) -> tuple[dict[str, Any], dict[str, int], str, int]:
+    """Front matter with the line of each key, the body, and the body's first line."""
+    lines = text.split("\n")
+    if lines[0].rstrip() != "---":
+        raise AuthorError(where, 1, 'begins without front matter; the first line is "---", then title, number, published, summary')
+    end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() in ("---", "...")), None)
+    if end is None:
+        raise AuthorError(where, 1, 'the front matter is never closed; end it with a line "---"')
+    front, keys = _yaml("\n".join(lines[1:end]), where)
+    return front, keys, "\n".join(lines[end + 1 :]), end + 2
+
+
+def _yaml(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """Front matter with every value as it is written: `no`, `06` and `1:30` stay words, the model decides."""
+    import yaml
+
+    loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            raise AuthorError(where, 1, "the front matter is empty; it needs title, number, published, summary")
+        if not isinstance(node, yaml.MappingNode):
+            raise AuthorError(where, 2, 'front matter is written as "key: value" lines')
+        lines: dict[str, int] = {}
+        for key, _ in node.value:
+            line = key.start_mark.line + 2
+            if key.value in lines:
+                raise AuthorError(where, line, f'"{key.value}" stands twice; the first is on line {lines[key.value]}')
+            lines[key.value] = line
+        return loader.construct_document(node), lines
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = getattr(error, "problem", None) or str(error)
+        line = mark.line + 2 if mark else 1
+        raise AuthorError(where, line, f'front matter is not YAML: {problem}; put words with ":" or "#" in quotes') from None
+    finally:
+        loader.dispose()
+
+
+def _listing(front: dict[str, Any], lines: Mapping[str, int], where: str, slug: str) -> Listing:
+    def line(at: Location) -> int:
+        return lines.get(str(at[0]), 1) if at else 1
+
+    for name in _NOT_AUTHORS & set(front):
+        raise AuthorError(where, lines[name], f'"{name}" is the folder\'s name; rename the folder instead')
+    refuse_bad_dates(front, ("published", "updated"), where, line)
+    listing = replace(written(Listing, front, where, line), slug=slug)
+    _check_listing(listing, where, line)
+    return listing
+
+
+def _check_listing(listing: Listing, where: str, line: Any) -> None:
+    for name in ("title", "summary"):
+        if not getattr(listing, name).strip():
+            raise AuthorError(where, line((name,)), f"{name} is empty")
+    if listing.number < 0:
+        raise AuthorError(where, line(("number",)), f"number: {listing.number} is below 0")
+    numbered = _NUMBERED.match(listing.slug)
+    if numbered and int(numbered[1]) != listing.number:
+        raise AuthorError(
+            where, line(("number",)), f'number: {listing.number}, but the folder is "{listing.slug}"; let them agree'
+        )
+    if listing.updated and listing.updated < listing.published:
+        raise AuthorError(where, line(("updated",)), f"updated: {listing.updated} is before published: {listing.published}")
+
+
+def _repeated_numbers(publication: Publication, sources: Mapping[str, Source]) -> dict[str, AuthorError]:
+    taken = {(None, entry.number): "content/publication.toml" for entry in publication.series.entries}
+    errors: dict[str, AuthorError] = {}
+    for slug, source in sources.items():
+        listing = source.listing
+        key = (listing.season, listing.number)
+        if listing.type == "full" and key in taken:
+            errors[slug] = AuthorError(
+                source.where, source.lines.get("number"), f"number: {listing.number} is taken by {taken[key]}"
+            )
+        elif listing.type == "full":
+            taken[key] = source.where
+    return errors
+
+
+def _identified(source: Source, publication: Publication, remembered: identity.Identities) -> Source:
+    own = source.listing
+    known = remembered.episodes.get(own.slug) or identity.of(publication, own)
+    return replace(source, listing=replace(own, guid=known.guid, podcast_guid=known.podcast_guid))
+
+
+def episode(source: Source, root: Path) -> Episode:
+    """The episode with its body read into blocks.
+
+    Raises AuthorError: Markdown that is wrong (see pipeline.markdown), or a file it uses that is not there.
+    """
+    document = markdown.document(source.body, source.where, source.first_line)
+    files = dict(document.files)
+    if source.listing.image:
+        files.setdefault(source.listing.image, source.lines.get("image", 1))
+    folder = (root / source.where).parent
+    for name, line in files.items():
+        if not (folder / name).is_file():
+            have = [f.name for f in folder.iterdir() if f.is_file() and f.name != "episode.md"]
+            raise AuthorError(source.where, line, f'the file "{name}" is missing' + suggestion(name, have))
+    return Episode(source.listing, source.where, document.blocks, document.footnotes, tuple(sorted(files)))
+
+
+def recording(listing: Listing, root: Path) -> Path | None:
+    """The author's recording of an episode, if there is one.
+
+    Raises AuthorError: two recordings, or the one that front matter names is not there.
+    """
+    where = f"content/{listing.slug}/episode.md"
+    if listing.recording:
+        file = root / listing.recording
+        if ".." in Path(listing.recording).parts or listing.recording.startswith("/"):
+            raise AuthorError(where, None, f'recording: "{listing.recording}" must be a path below the publication')
+        if not file.is_file():
+            raise AuthorError(where, None, f'recording: "{listing.recording}" is missing')
+        return file
+    found = [file for ending in RECORDINGS if (file := root / "audio" / f"{listing.slug}{ending}").is_file()]
+    if len(found) > 1:
+        names = " and ".join(f"audio/{file.name}" for file in found)
+        raise AuthorError(where, None, f"has two recordings, {names}; keep one")
+    return found[0] if found else None
+
+
+def hashed(file: Path, root: Path) -> Recording:
+    """A recording with what its bytes hash to."""
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return Recording(file.relative_to(root).as_posix(), digest, str(file))
+
+
+def published(listings: Iterable[Listing], now: datetime) -> tuple[Listing, ...]:
+    """Those whose time has come, oldest first."""
+    return tuple(listing for listing in listings if listing.published <= now)
+
+
+def place(listing: Listing, listings: Sequence[Listing], publication: Publication) -> Place:
+    """Where an episode stands among those published."""
+    at = listings.index(listing)
+    index = [*publication.series.entries]
+    index += [
+        SeriesEntry(one.number, one.title, one.subtitle, one.slug)
+        for one in listings[: at + 1]
+        if one.type == "full"
+    ]
+    index.sort(key=lambda entry: entry.number)
+    return Place(
+        previous=listings[at - 1] if at > 0 else None,
+        next=listings[at + 1] if at + 1 < len(listings) else None,
+        series=tuple(index[-SERIES_SHOWN:]),
+    )

@@ -1,0 +1,79 @@
+"""What an author wrote, as a value: keys and kinds checked, every fault named with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.errors import AuthorError, suggestion
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+Value = TypeVar("Value")
+Location = tuple[str | int, ...]
+DATE = "write it as 2026-06-03T08:00:00Z"
+_DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)")
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def written(kind: type[Value], data: Mapping[str, Any], where: str, line: Callable[[Location], int]) -> Value:
+    """`data` as a value of that kind; `line` tells on which line of the file `where` a key stands.
+
+    Raises AuthorError with all faults: unknown and missing keys, values of the wrong kind.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(kind).validate_python(data)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        faults = [AuthorError(where, line(e["loc"]), _message(kind, e)) for e in error.errors()]
+        raise AuthorError.all(sorted(faults, key=lambda fault: fault.line or 0)) from None
+
+
+def refuse_bad_dates(data: Mapping[str, Any], names: tuple[str, ...], where: str, line: Callable[[Location], int]) -> None:
+    """A date is written in full, with its time zone: a number or a bare day would be guessed at."""
+    for name in names:
+        found = data.get(name)
+        if found is not None and not isinstance(found, datetime) and not _DATE_AND_TIME.fullmatch(str(found)):
+            raise AuthorError(where, line((name,)), f'{name}: "{found}" is not a date and time with a zone; {DATE}')
+
+
+def _message(kind: type, error: Mapping[str, Any]) -> str:
+    location = [part for part in error["loc"]]
+    name, path = str(location[-1]), ".".join(map(str, location))
+    if error["type"] == "unexpected_keyword_argument":
+        return f'unknown key "{name}"' + suggestion(name, _fields(kind, tuple(location[:-1])))
+    if error["type"] == "missing":
+        return f'the key "{path}" is missing'
+    if error["type"].startswith("datetime"):
+        return f'{path}: "{error["input"]}" is not a date; {DATE}'
+    shown = repr(error["input"]) if not isinstance(error["input"], str) else f'"{error["input"]}"'
+    message = error["msg"].removeprefix("Input ").replace("should be", "must be")
+    return f"{path}: {shown[:80]} will not do; it {message[0].lower()}{message[1:]}"
+
+
+def _fields(kind: Any, location: Location) -> list[str]:
+    """The keys allowed where an unknown one was found."""
+    import typing
+    from dataclasses import fields, is_dataclass
+
+    if not location:
+        return [f.name for f in fields(kind)] if is_dataclass(kind) else []
+    if is_dataclass(kind):
+        kind = typing.get_type_hints(kind).get(str(location[0]))
+        if any(type(None) is option for option in typing.get_args(kind)):
+            kind = next(option for option in typing.get_args(kind) if option is not type(None))
+        return _fields(kind, location[1:])
+    options = typing.get_args(kind)
+    inner = next((option for option in options if is_dataclass(option)), None)
+    return _fields(inner, location[1:]) if inner else []
