@@ -53,7 +53,9 @@ class Commands(click.Group):
         if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
             from pipeline.errors import suggestion
 
-            context.fail(f'no command "{args[0]}"' + suggestion(args[0], self.list_commands(context)))
+            context.fail(
+                f'no command "{args[0]}"' + suggestion(args[0], self.list_commands(context))
+            )
         return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -62,7 +64,9 @@ class Commands(click.Group):
         rows = [(name, self._short(context, name, limit)) for name in COMMANDS]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
-        with formatter.section("Stages (each makes one thing, and what it needs: simulcast audio 06)"):
+        with formatter.section(
+            "Stages (each makes one thing, and what it needs: simulcast audio 06)"
+        ):
             formatter.write_dl([(name, _short(one.help, limit)) for name, one in stages.items()])
 
     def _short(self, context: click.Context, name: str, limit: int) -> str:
@@ -82,9 +86,7 @@ class Commands(click.Group):
 
 
 def _short(text: str, limit: int) -> str:
-    from click.utils import make_default_short_help
-
-    return make_default_short_help(text, limit)
+    return click.Command(None, help=text).get_short_help_str(limit)
 
 
 def _complain(error: SimulcastError) -> None:

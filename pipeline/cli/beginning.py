@@ -21,7 +21,7 @@ def new() -> None:
 @everywhere
 def episode(session: Session, title: str) -> None:
     """Begin the next episode: content/07-title/episode.md, with its front matter."""
-    from pipeline import config, identity, markdown, source
+    from pipeline import config, identity, source
     from pipeline.store import write_whole
 
     title = " ".join(title.split())
@@ -29,15 +29,23 @@ def episode(session: Session, title: str) -> None:
         raise click.BadParameter("is empty", param_hint="TITLE")
     publication = config.publication(session.root)
     contents = source.contents(session.root, publication, identity.recorded(session.root))
-    taken = [listing.number for listing in contents.listings] + [entry.number for entry in publication.series.entries]
-    folders = [int(folder.name[:2]) for folder in (session.root / "content").glob("[0-9][0-9]-*") if folder.is_dir()]
+    taken = [listing.number for listing in contents.listings] + [
+        entry.number for entry in publication.series.entries
+    ]
+    folders = [
+        int(folder.name[:2])
+        for folder in (session.root / "content").glob("[0-9][0-9]-*")
+        if folder.is_dir()
+    ]
     number = max([0, *taken, *folders]) + 1
-    slug = f"{number:02}-{source.ascii_slug(markdown.slugify(title)) or 'untitled'}"
+    slug = f"{number:02}-{source.ascii_slug(title) or 'untitled'}"
     file = session.root / "content" / slug / "episode.md"
     if file.exists():
         raise SimulcastError(f"{file.relative_to(session.root)} is there already")
     write_whole(file, _episode(number, title, session.now).encode("utf-8"))
-    click.echo(f"{file.relative_to(session.root)} begins episode {number}. Write it, then: simulcast preview")
+    click.echo(
+        f"{file.relative_to(session.root)} begins episode {number}. Write it, then: simulcast preview"
+    )
 
 
 def _episode(number: int, title: str, now: datetime) -> str:
@@ -69,4 +77,6 @@ def publication(session: Session, folder: Path) -> None:
 
     where = session.root / folder
     begin(where, session.now)
-    click.echo(f"{folder} is a publication. Now: edit {folder}/content/publication.toml, then: simulcast --help")
+    click.echo(
+        f"{folder} is a publication. Now: edit {folder}/content/publication.toml, then: simulcast --help"
+    )

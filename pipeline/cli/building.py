@@ -24,20 +24,34 @@ def slug_of(desk: Desk, name: str) -> str:
     """
     name = name.rstrip("/").removesuffix("/episode.md").rpartition("/")[2] or name
     listings = {listing.slug: listing.number for listing in desk.contents.listings}
-    found = [slug for slug, number in listings.items() if name == slug or (name.isdecimal() and int(name) == number)]
+    found = [
+        slug
+        for slug, number in listings.items()
+        if name == slug or (name.isdecimal() and int(name) == number)
+    ]
     if found:
         if found[0] not in {listing.slug for listing in desk.listings}:
             when = next(one.published for one in desk.scheduled if one.slug == found[0])
-            raise AuthorError(f"content/{found[0]}/episode.md", None, f"is not out before {when}; --now {when.isoformat()} shows it")
+            raise AuthorError(
+                f"content/{found[0]}/episode.md",
+                None,
+                f"is not out before {when}; --now {when.isoformat()} shows it",
+            )
         return found[0]
     for slug, error in desk.contents.errors.items():
-        if name == slug or (name.isdecimal() and slug.partition("-")[0].lstrip("0") == name.lstrip("0")):
+        if name == slug or (
+            name.isdecimal() and slug.partition("-")[0].lstrip("0") == name.lstrip("0")
+        ):
             raise error
     raise SimulcastError(f'there is no episode "{name}"' + suggestion(name, listings))
 
 
 def run(
-    session: Session, terminal: Terminal, desk: Desk, episode: str | None, stages: Iterable[Stage] | None = None
+    session: Session,
+    terminal: Terminal,
+    desk: Desk,
+    episode: str | None,
+    stages: Iterable[Stage] | None = None,
 ) -> Report:
     """One build, as asked for; an ampler report is the caller's."""
     from pipeline.runner import build as make
@@ -103,7 +117,9 @@ def tell(session: Session, report: Report) -> None:
             for one in report.scheduled:
                 click.echo(f"Scheduled: {one.slug}, for {one.published:%Y-%m-%d %H:%M %Z}")
             if report.changed or report.removed:
-                removed = f", {count(len(report.removed), 'file')} removed" if report.removed else ""
+                removed = (
+                    f", {count(len(report.removed), 'file')} removed" if report.removed else ""
+                )
                 click.echo(f"{count(len(report.changed), 'file')} written below build/{removed}.")
         complain(str(error) for error in report.errors)
     if report.errors:
@@ -151,7 +167,12 @@ def stages(session: Session) -> None:
 
     found = installed()
     if session.json:
-        answer({name: {"per": one.per, "needs": list(one.parameters), "help": one.help} for name, one in found.items()})
+        answer(
+            {
+                name: {"per": one.per, "needs": list(one.parameters), "help": one.help}
+                for name, one in found.items()
+            }
+        )
         return
     rows = [(name, f"per {one.per}", one.help.splitlines()[0]) for name, one in found.items()]
     click.echo(table([("stage", "made", "what it makes"), *rows]))
@@ -201,7 +222,12 @@ def check(session: Session, episode: str | None) -> None:
     finally:
         desk.close()
     if session.json:
-        answer({"errors": [str(error) for error in report.errors], "findings": [_finding(one) for one in found]})
+        answer(
+            {
+                "errors": [str(error) for error in report.errors],
+                "findings": [_finding(one) for one in found],
+            }
+        )
     else:
         tell_findings(session, report, found)
     if report.errors or any(one.severity == "error" for one in found):

@@ -48,16 +48,28 @@ def _now(context: click.Context, parameter: click.Parameter, value: str | None) 
     try:
         when = datetime.fromisoformat(value) if value else datetime.fromtimestamp(int(epoch), UTC)
     except (ValueError, OverflowError, OSError):
-        raise click.BadParameter(f'"{value or epoch}" is not a time; write 2026-06-03T08:00:00Z') from None
+        raise click.BadParameter(
+            f'"{value or epoch}" is not a time; write 2026-06-03T08:00:00Z'
+        ) from None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 _OPTIONS = (
     click.option(
-        "--root", type=click.Path(path_type=Path, file_okay=False), default=Path(), help="Where the publication lies."
+        "--root",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(),
+        help="Where the publication lies.",
     ),
-    click.option("--now", callback=_now, metavar="TIME", help="Work as if it were this time (ISO 8601)."),
-    click.option("--jobs", type=click.IntRange(1), default=lambda: os.cpu_count() or 1, help="Processes at a time."),
+    click.option(
+        "--now", callback=_now, metavar="TIME", help="Work as if it were this time (ISO 8601)."
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        default=lambda: os.cpu_count() or 1,
+        help="Processes at a time.",
+    ),
     click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
     click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong."),
 )
@@ -67,7 +79,9 @@ def everywhere(function: Command) -> Command:
     """Give a command the options that all have; it receives them as `session`."""
 
     @functools.wraps(function)
-    def wrapped(*, root: Path, now: datetime, jobs: int, as_json: bool, quiet: bool, **values: Any) -> Any:
+    def wrapped(
+        *, root: Path, now: datetime, jobs: int, as_json: bool, quiet: bool, **values: Any
+    ) -> Any:
         return function(Session(root.absolute(), now, as_json, quiet, jobs), **values)
 
     for option in reversed(_OPTIONS):

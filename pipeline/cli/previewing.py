@@ -26,7 +26,12 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, help="Where to serve; 0 takes any free port.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    help="Where to serve; 0 takes any free port.",
+)
 @click.option("--open/--no-open", "opens", default=True, help="Open the browser.")
 @everywhere
 def preview(session: Session, port: int, opens: bool) -> None:
@@ -45,7 +50,9 @@ def preview(session: Session, port: int, opens: bool) -> None:
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as error:
-        raise OutsideError(f"port {port} is taken ({error.strerror}); choose another with --port") from error
+        raise OutsideError(
+            f"port {port} is taken ({error.strerror}); choose another with --port"
+        ) from error
     address = f"http://127.0.0.1:{server.server_port}/"
     click.echo(f"{report.publication.title} is at {address} (Ctrl-C stops it)")
     if opens:

@@ -112,7 +112,11 @@ def duration(seconds: float) -> str:
 def clock(seconds: float) -> str:
     """A length of audio: 13:05."""
     whole = round(seconds)
-    return f"{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02}"
+    return (
+        f"{whole // 3600}:{whole % 3600 // 60:02}:{whole % 60:02}"
+        if whole >= 3600
+        else f"{whole // 60}:{whole % 60:02}"
+    )
 
 
 def count(number: int, one: str, many: str = "") -> str:
@@ -122,8 +126,14 @@ def count(number: int, one: str, many: str = "") -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """Columns side by side, two spaces between them."""
-    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))] if rows else []
-    return "\n".join("  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows)
+    widths = (
+        [max(len(row[i]) for row in rows if i < len(row)) for i in range(max(map(len, rows)))]
+        if rows
+        else []
+    )
+    return "\n".join(
+        "  ".join(cell.ljust(widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows
+    )
 
 
 def answer(value: Mapping[str, Any]) -> None:
