@@ -26,17 +26,23 @@ def publication(root: Path) -> Publication:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise AuthorError(
-            NAME, None, f'is missing below "{root}"; go to the publication\'s folder, name it with --root, '
-            'or begin one with "simulcast new publication DIR"'
+            NAME,
+            None,
+            f'is missing below "{root}"; go to the publication\'s folder, name it with --root, '
+            'or begin one with "simulcast new publication DIR"',
         ) from None
     except UnicodeDecodeError as error:
-        raise AuthorError(NAME, None, f"is not UTF-8 ({error.reason} at byte {error.start})") from None
+        raise AuthorError(
+            NAME, None, f"is not UTF-8 ({error.reason} at byte {error.start})"
+        ) from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r" \(at line (\d+), column \d+\)", str(error))
         line = int(at[1]) if at else text.count("\n") + 1
-        raise AuthorError(NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}") from None
+        raise AuthorError(
+            NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}"
+        ) from None
     lines = _lines(text)
     return _checked(written(Publication, _fields(data), NAME, lambda at: _line(lines, at)), lines)
 
@@ -59,7 +65,10 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
     if not found.people:
         raise refuse(("people",), "people: name at least one: [[people]] with id and name")
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", found.language):
-        raise refuse(("language",), f'language: "{found.language}" is not a language tag; write "en" or "en-GB"')
+        raise refuse(
+            ("language",),
+            f'language: "{found.language}" is not a language tag; write "en" or "en-GB"',
+        )
     for index, path in enumerate((found.audio.intro, found.audio.outro, found.podcast.artwork)):
         if path.startswith("/") or ".." in Path(path).parts:
             key = (("audio", "intro"), ("audio", "outro"), ("podcast", "artwork"))[index]
@@ -86,7 +95,9 @@ def _lines(text: str) -> dict[Location, int]:
 
 
 def _parts(dotted: str) -> Location:
-    return tuple(part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', dotted))
+    return tuple(
+        part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', dotted)
+    )
 
 
 def _path(dotted: str, counts: dict[Location, int]) -> Location:
