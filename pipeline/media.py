@@ -54,7 +54,11 @@ def picture_size(file: Path) -> tuple[int, int] | None:
     try:
         with Image.open(file) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(0x0112, 1) >= 5  # EXIF orientation: stored lying on its side
+            turned = (
+                picture.getexif().get(0x0112, 1) >= 5
+            )  # EXIF orientation: stored lying on its side
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise MediaError(f"{file.parent.name}/{file.name} is not a picture that can be shown: {error}") from error
+        raise MediaError(
+            f"{file.parent.name}/{file.name} is not a picture that can be shown: {error}"
+        ) from error
     return (height, width) if turned else (width, height)

@@ -131,10 +131,16 @@ def _first_at(lines: Sequence[Mapping[str, Any]], moment: float) -> int:
     return next((i for i, line in enumerate(lines) if line["end"] > moment), len(lines))
 
 
-def _data(publication: Publication, listing: Listing, heard: media.Enclosure | None) -> Mapping[str, Any]:
+def _data(
+    publication: Publication, listing: Listing, heard: media.Enclosure | None
+) -> Mapping[str, Any]:
     """What machines read: schema.org's Article, and its PodcastEpisode where there is audio."""
     address = publication.link(f"{listing.slug}/index.html")
-    series = {"@type": "PodcastSeries", "@id": f"{publication.url}#podcast", "name": publication.title}
+    series = {
+        "@type": "PodcastSeries",
+        "@id": f"{publication.url}#podcast",
+        "name": publication.title,
+    }
     article = {
         "@type": "Article",
         "@id": f"{address}#article",
@@ -168,7 +174,11 @@ def _data(publication: Publication, listing: Listing, heard: media.Enclosure | N
                     "encodingFormat": heard.type,
                     "contentSize": str(heard.size),
                 },
-                "partOfSeries": {**series, "url": publication.url, "webFeed": publication.link("podcast.xml")},
+                "partOfSeries": {
+                    **series,
+                    "url": publication.url,
+                    "webFeed": publication.link("podcast.xml"),
+                },
             }
         )
     return {"@context": "https://schema.org", "@graph": [_told(one) for one in graph]}
