@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from pipeline import media
 from pipeline.errors import AuthorError, TemplateError
 from pipeline.model import Episode, Listing, Place, Publication
 from pipeline.stage import Artifact, Artifacts, stage
@@ -38,28 +38,13 @@ def email(
         "listing": listing,
         "episode": episode,
         "place": place,
-        "audio": sound(publication, audio),
+        "audio": media.enclosure(audio),
     }
     mjml = templates.render("email/episode.mjml", **values)
     style = templates.render("email/inline.css", **values)
     text = templates.render("text/episode.txt", **values)
     yield Artifact(f"email/{listing.slug}.html", message(mjml, style, episode.source))
     yield Artifact(f"email/{listing.slug}.txt", wrapped(text))
-
-
-def sound(publication: Publication, audio: Artifacts) -> Mapping[str, Any] | None:
-    """What a template tells about the audio: address, seconds, bytes, type, and whether a machine speaks."""
-    file, about = audio.ending(".mp3"), audio.ending(".json")
-    if file is None or about is None:
-        return None
-    told = json.loads(about.text())
-    return {
-        "url": publication.link(file.path.removeprefix("site/")),
-        "duration": told["duration"],
-        "size": file.size,
-        "type": "audio/mpeg",
-        "synthetic": told["source"] == "narration",
-    }
 
 
 def message(mjml: str, style: str, source: str) -> str:
