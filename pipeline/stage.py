@@ -71,13 +71,17 @@ class Shelf(Protocol):
 
     def __call__(self, key: str, make: Callable[[Path], None]) -> Path: ...
 
-    def find(self, key: str) -> Path | None: ...
+    def find(self, key: str) -> Path | None:
+        """The file kept for this key, if there is one."""
 
 
 class Progress(Protocol):
     """Told how far long work has come: `progress(done, total, unit)`, e.g. `progress(12, 140, "sentences")`."""
 
     def __call__(self, done: float, total: float, unit: str) -> None: ...
+
+    def note(self, text: str) -> None:
+        """Something the author should know though nothing failed: "no Kokoro here; the light voice reads"."""
 
 
 class Files(Protocol):
@@ -127,9 +131,7 @@ def stage(
 
     def declare(function: Function) -> Stage:
         parameters = tuple(inspect.signature(function).parameters)
-        return Stage(
-            function.__name__, per, function, parameters, version, tuple(libraries)
-        )
+        return Stage(function.__name__, per, function, parameters, version, tuple(libraries))
 
     return declare
 
@@ -170,7 +172,12 @@ def in_order(stages: Mapping[str, Stage]) -> dict[str, Stage]:
     for one in stages.values():
         for name in one.after:
             if name not in stages:
-                allowed = GIVENS | TOOLS | set(stages) | (EPISODE_GIVENS if one.per == "episode" else set())
+                allowed = (
+                    GIVENS
+                    | TOOLS
+                    | set(stages)
+                    | (EPISODE_GIVENS if one.per == "episode" else set())
+                )
                 raise StageError(
                     f'stage "{one.name}" asks for "{name}", which is neither a given nor a stage'
                     + suggestion(name, allowed)

@@ -1,0 +1,66 @@
+"""JSON Feed 1.1: https://www.jsonfeed.org/version/1.1/"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pipeline.feeds.entries import Entry, address
+from pipeline.model import Person, Publication
+
+
+def json_feed(publication: Publication, name: str, icon: str, entries: Sequence[Entry]) -> str:
+    """The entries as JSON Feed 1.1.
+
+    name, icon: the paths below build/site of the feed and of a square image.
+    """
+    feed = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": publication.title,
+        "home_page_url": address(publication.link()),
+        "feed_url": address(publication.link(name)),
+        "description": publication.description,
+        "icon": address(publication.link(icon)),
+        "authors": _authors(publication.people),
+        "language": publication.language,
+        "hubs": [{"type": "WebSub", "url": address(publication.feeds.hub)}]
+        if publication.feeds.hub
+        else [],
+    }
+    feed = _given(feed) | {"items": [_entry(publication, entry) for entry in entries]}
+    return json.dumps(feed, ensure_ascii=False, indent=1) + "\n"
+
+
+def _entry(publication: Publication, entry: Entry) -> dict[str, Any]:
+    listing, sound = entry.listing, entry.enclosure
+    image = publication.link(f"{listing.slug}/{listing.image}") if listing.image else ""
+    attachment = sound and {
+        "url": sound.url,
+        "mime_type": sound.type,
+        "size_in_bytes": sound.size,
+        "duration_in_seconds": sound.seconds,
+    }
+    return _given(
+        {
+            "id": listing.guid,
+            "url": entry.url,
+            "title": listing.title,
+            "content_html": entry.content,
+            "summary": listing.summary,
+            "image": address(image),
+            "date_published": listing.published.isoformat(timespec="seconds"),
+            "date_modified": listing.changed.isoformat(timespec="seconds"),
+            "authors": _authors(entry.authors),
+            "tags": list(entry.tags),
+            "attachments": [attachment] if attachment else [],
+        }
+    )
+
+
+def _authors(people: Iterable[Person]) -> list[dict[str, str]]:
+    return [_given({"name": one.name, "url": address(one.url)}) for one in people]
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value not in ("", [], None)}

@@ -1,0 +1,63 @@
+"""The words of a podcast episode: its description and what stands below its show notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from html import escape
+
+from pipeline.feeds.entries import Enclosure, Entry
+from pipeline.model import Publication
+from pipeline.stage import Artifacts
+
+DESCRIPTION = 4000
+"""The bytes of a description that Apple takes."""
+
+CHAPTERS = 3
+"""Apple takes timestamps in a description for chapters where there are at least so many."""
+
+
+def timestamps(chapters: Artifacts) -> list[str]:
+    """Lines "00:01:40 Title"; none where apps would not read them as chapters."""
+    file = chapters.ending("chapters.json")
+    listed = json.loads(file.text())["chapters"] if file else []
+    lines = [f"{_clock(one['startTime'])} {one['title']}" for one in listed if one.get("title")]
+    return lines if len(lines) >= CHAPTERS and lines[0].startswith("00:00:00 ") else []
+
+
+def below(publication: Publication, sound: Enclosure, lines: Sequence[str]) -> str:
+    """The chapters, and the notice that a synthetic voice reads, as HTML to follow any text."""
+    notice = publication.narration.notice if sound.synthetic else ""
+    chapters = "<br>".join(escape(line, quote=False) for line in lines)
+    paragraphs = (chapters, escape(notice, quote=False))
+    return "".join(f"<p>{words}</p>" for words in paragraphs if words)
+
+
+def description(
+    publication: Publication, entry: Entry, sound: Enclosure, lines: Sequence[str]
+) -> str:
+    """Summary, chapters and notice as HTML of at most 4000 bytes, without chapters if too many."""
+    end = below(publication, sound, lines)
+    if len(end.encode()) > DESCRIPTION // 2:
+        end = below(publication, sound, ())
+    room = DESCRIPTION - len(f"<p></p>{end}".encode())
+    summary = shortened(entry.listing.summary, room, lambda words: escape(words, quote=False))
+    return f"<p>{escape(summary, quote=False)}</p>{end}"
+
+
+def shortened(text: str, limit: int, written: Callable[[str], str] = str) -> str:
+    """As many whole words as `limit` bytes hold when written; an ellipsis stands for the rest."""
+
+    def size(words: str) -> int:
+        return len(written(words).encode())
+
+    if size(text) <= limit:
+        return text
+    while (over := size(text + "…") - limit) > 0:
+        text = text[: -max(1, over // 8)]  # no character is written in more than 8 bytes
+    return " ".join(text.split(" ")[:-1] or [text]).rstrip() + "…"
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"

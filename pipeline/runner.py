@@ -1,0 +1,595 @@
+"""Order, fingerprint, reuse or make, report."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.util
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline import config, identity, source
+from pipeline.errors import AuthorError, SimulcastError, StageError
+from pipeline.model import Episode, Listing, Publication, Recording
+from pipeline.stage import GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
+from pipeline.store import Latest, Store
+from pipeline.templates import Templates, search_path
+
+WHOLE = ""
+"""The subject of a stage that is made once for the publication."""
+
+AT_HAND = 256
+"""How many episodes' bodies stay in memory, so that an archive of any size fits."""
+
+PARALLEL_FROM = 8
+"""Fewer stale episodes than this are made in this process: starting others would cost more."""
+
+
+class Reporter(Protocol):
+    """Told what a build does while it does it."""
+
+    def begin(self, stage: str, subjects: int) -> None: ...
+
+    def progress(self, stage: str, subject: str, done: float, total: float, unit: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def end(self, stage: str) -> None: ...
+
+
+class Silent:
+    """A reporter for those who only want the result."""
+
+    def begin(self, stage: str, subjects: int) -> None: ...
+
+    def progress(self, stage: str, subject: str, done: float, total: float, unit: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
+
+    def end(self, stage: str) -> None: ...
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one stage: subjects made and reused; those that failed, with why; those skipped."""
+
+    made: list[str] = field(default_factory=list)
+    reused: list[str] = field(default_factory=list)
+    failed: dict[str, SimulcastError] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a build did, stage by stage, and what changed below build/."""
+
+    publication: Publication
+    listings: tuple[Listing, ...]
+    scheduled: tuple[Listing, ...]
+    outcomes: Mapping[str, Outcome]
+    broken: Mapping[str, AuthorError]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def errors(self) -> list[SimulcastError]:
+        """Every failure once, in order."""
+        found: dict[str, SimulcastError] = {str(error): error for error in self.broken.values()}
+        for outcome in self.outcomes.values():
+            found |= {str(error): error for error in outcome.failed.values()}
+        return list(found.values())
+
+    @property
+    def made(self) -> int:
+        return sum(len(outcome.made) for outcome in self.outcomes.values())
+
+    @property
+    def reused(self) -> int:
+        return sum(len(outcome.reused) for outcome in self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One stage for one subject, with what it receives."""
+
+    stage: Stage
+    subject: str
+    key: str
+    inputs: Mapping[str, str]
+
+
+class Desk:
+    """A publication opened for one run: its contents, its templates, its store, and what was made so far."""
+
+    def __init__(
+        self,
+        root: Path,
+        now: datetime,
+        *,
+        jobs: int = 1,
+        reporter: Reporter | None = None,
+        stages: Mapping[str, Stage] | None = None,
+    ) -> None:
+        self.root, self.jobs = root, max(1, jobs)
+        self.reporter: Reporter = reporter or Silent()
+        self.stages = installed() if stages is None else dict(stages)
+        remembered = identity.recorded(root)
+        self.publication = _identified(config.publication(root), remembered)
+        self.contents = source.contents(root, self.publication, remembered)
+        self.listings = source.published(self.contents.listings, now)
+        self.scheduled = tuple(one for one in self.contents.listings if one.published > now)
+        if not self.contents.errors:
+            identity.refuse_changes(remembered, self.publication, self.contents.listings)
+        self.store = Store(root)
+        self.templates = Templates(
+            search_path(root, self.publication.theme), self.store.home / "templates"
+        )
+        self.made: dict[tuple[str, str], Artifacts] = {}
+        self._episodes: dict[str, Episode] = {}
+        self.notes: list[str] = []
+        self._states: dict[str, str] = {}
+        self._fingerprints: dict[str, str] = {}
+        self._listing_by_slug = {listing.slug: listing for listing in self.listings}
+
+    # --- givens
+
+    def given(self, name: str, subject: str) -> Any:
+        """The value of a given, for a stage to work with."""
+        match name:
+            case "publication":
+                return self.publication
+            case "episodes":
+                return self.listings
+            case "sound":
+                return self.publication.audio
+            case "voice":
+                return self.publication.narration
+            case "listing":
+                return self._listing_by_slug[subject]
+            case "place":
+                return source.place(self._listing_by_slug[subject], self.listings, self.publication)
+            case "episode":
+                return self.episode(subject)
+            case "recording":
+                return self.recording(subject)
+        raise AssertionError(name)
+
+    def episode(self, slug: str) -> Episode:
+        """An episode with its body; the latest ones read stay at hand."""
+        found = self._episodes.pop(slug, None) or source.episode(
+            self.contents.sources[slug], self.root
+        )
+        self._episodes[slug] = found
+        if len(self._episodes) > AT_HAND:
+            del self._episodes[next(iter(self._episodes))]
+        return found
+
+    def recording(self, slug: str) -> Recording | None:
+        file = source.recording(self._listing_by_slug[slug], self.root)
+        if file is None:
+            return None
+        return Recording(file.relative_to(self.root).as_posix(), self.store.hashed(file), str(file))
+
+    # --- fingerprints
+
+    def fingerprint(self, name: str, subject: str) -> str:
+        """What an input hashes to now, without reading an episode's body into blocks."""
+        if name == "templates":
+            return _code("pipeline.templates")
+        if name == "files":
+            return ""
+        if name == "episode":
+            return _hash(self.contents.sources[subject].sha256, _code("pipeline.source"))
+        if name in GIVENS:
+            if name not in self._fingerprints:
+                self._fingerprints[name] = _hash(repr(self.given(name, subject)))
+            return self._fingerprints[name]
+        if name in ("listing", "place"):
+            return _hash(repr(self.given(name, subject)))
+        if name == "recording":
+            found = self.recording(subject)
+            return _hash(found.path, found.sha256) if found else ""
+        return _hash(*(f"{made.path} {made.sha256}" for made in self._received(name, subject)))
+
+    def _received(self, name: str, subject: str) -> Iterator[Any]:
+        if self.stages[name].per == "publication" or subject != WHOLE:
+            yield from self.made[name, subject]
+        else:
+            for listing in self.listings:
+                yield from self.made[name, listing.slug]
+
+    def inputs(self, stage: Stage, subject: str) -> dict[str, str]:
+        """The fingerprint of everything a stage depends on, by name."""
+        found = {"code": stage.version or _code(stage.function.__module__)}
+        found |= {f"library {name}": _version(name) for name in stage.libraries}
+        found |= {
+            name: self.fingerprint(name, subject) for name in stage.parameters if name not in TOOLS
+        }
+        return found
+
+    def state(self, name: str) -> str:
+        """What a looked-up file is now: "template web/page.html" or "file audio/intro.flac"."""
+        if name not in self._states:
+            kind, _, path = name.partition(" ")
+            self._states[name] = (
+                self.templates.state(path)
+                if kind == "template"
+                else self.store.hashed(self.root / path)
+            )
+        return self._states[name]
+
+    # --- making
+
+    def call(self, stage: Stage, subject: str) -> tuple[Artifacts, dict[str, str], list[str]]:
+        """Make one stage for one subject: what it made, the files it looked up, what it had to say."""
+        used: dict[str, str] = {}
+        notes: list[str] = []
+        self.templates.used = {}
+
+        def files(path: str) -> Path:
+            used[f"file {path}"] = self.state(f"file {path}")
+            file = self.root / path
+            if not file.is_file():
+                raise AuthorError(path, None, f'is missing; stage "{stage.name}" needs it')
+            return file
+
+        with self.store.scratch() as scratch:
+            tools = {
+                "kept": self.store,
+                "scratch": scratch,
+                "jobs": self.jobs,
+                "files": files,
+                "templates": self.templates,
+                "progress": _Progress(self.reporter, stage.name, subject, notes),
+            }
+            values = {name: self._value(name, subject, tools) for name in stage.parameters}
+            try:
+                made = Artifacts(
+                    self.store.keep(_artifact(stage, one)) for one in stage.function(**values)
+                )
+            except SimulcastError:
+                raise
+            except Exception as error:
+                raise StageError(_unexpected(stage, subject, error)) from error
+        used |= {f"template {name}": state for name, state in self.templates.used.items()}
+        return made, used, notes
+
+    def _value(self, name: str, subject: str, tools: Mapping[str, Any]) -> Any:
+        if name in tools:
+            return tools[name]
+        if name not in self.stages:
+            return self.given(name, subject)
+        if self.stages[name].per == "publication" or subject != WHOLE:
+            return self.made[name, subject]
+        return {listing.slug: self.made[name, listing.slug] for listing in self.listings}
+
+    def close(self) -> None:
+        self.store.close()
+
+
+class _Progress:
+    def __init__(self, reporter: Reporter, stage: str, subject: str, notes: list[str]) -> None:
+        self.reporter, self.stage, self.subject, self.notes = reporter, stage, subject, notes
+
+    def __call__(self, done: float, total: float, unit: str) -> None:
+        self.reporter.progress(self.stage, self.subject, done, total, unit)
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        self.reporter.note(text)
+
+
+def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = None) -> Report:
+    """Make what is stale, reuse the rest, and lay it below build/.
+
+    stages: those wanted, in order (default: all). only: the slug of the one episode wanted; then stages that are made
+    once for the publication are left alone. One failed episode does not stop the others; what waits for it is skipped,
+    and nothing that speaks for the whole publication is made while an episode is broken.
+    """
+    chosen = list(desk.stages.values() if stages is None else stages)
+    outcomes = {stage.name: Outcome() for stage in chosen if stage.per == "episode" or only is None}
+    slugs = [listing.slug for listing in desk.listings if only in (None, listing.slug)]
+    failed: dict[str, str] = dict.fromkeys(desk.contents.errors, "its source")
+    changed: list[str] = []
+    owners: dict[str, str] = {}
+    for stage in chosen:
+        if stage.name not in outcomes:
+            continue
+        outcome = outcomes[stage.name]
+        subjects = slugs if stage.per == "episode" else [WHOLE]
+        made = _make(desk, stage, subjects, failed, outcome)
+        _refuse_shared_paths(stage, made, owners)
+        changed += desk.store.lay(made)
+    whole = stages is None and only is None and not failed
+    removed = desk.store.sweep(owners) if whole else []
+    return Report(
+        desk.publication,
+        desk.listings,
+        desk.scheduled,
+        outcomes,
+        desk.contents.errors,
+        tuple(changed),
+        tuple(removed),
+        tuple(desk.notes),
+    )
+
+
+def _make(
+    desk: Desk, stage: Stage, subjects: Sequence[str], failed: dict[str, str], outcome: Outcome
+) -> list[Any]:
+    """One stage for all its subjects; `failed` tells which subjects are beyond it, and grows."""
+    stale: list[Task] = []
+    for subject in subjects:
+        if failed and (subject in failed or subject == WHOLE):
+            outcome.skipped[subject] = _waits(subject, failed)
+            continue
+        try:
+            task = _task(desk, stage, subject)
+            found = desk.store.recorded(stage.name, task.key, desk.state)
+            if found is None:
+                if subject != WHOLE:
+                    desk.episode(subject)
+                stale.append(task)
+            else:
+                desk.made[stage.name, subject] = found
+                outcome.reused.append(subject)
+        except SimulcastError as error:
+            outcome.failed[subject] = error
+            failed[subject] = stage.name
+    if stale:
+        desk.reporter.begin(stage.name, len(stale))
+        for task, result in _results(desk, stale):
+            _settle(desk, task, result, outcome, failed)
+        desk.reporter.end(stage.name)
+    return [made for subject in subjects for made in desk.made.get((stage.name, subject), ())]
+
+
+Result = tuple[Artifacts, dict[str, str], list[str]] | SimulcastError
+
+
+def _settle(
+    desk: Desk, task: Task, result: Result, outcome: Outcome, failed: dict[str, str]
+) -> None:
+    name, subject = task.stage.name, task.subject
+    if isinstance(result, SimulcastError):
+        outcome.failed[subject] = result
+        failed[subject] = name
+        return
+    made, used, notes = result
+    desk.made[name, subject] = made
+    desk.notes += notes
+    desk.store.record(name, task.key, used, made)
+    desk.store.remember(name, subject, Latest({**task.inputs, **_details(desk, task)}, used))
+    outcome.made.append(subject)
+
+
+def _waits(subject: str, failed: Mapping[str, str]) -> str:
+    if subject in failed:
+        return f"{failed[subject]} failed"
+    return f"waits for {', '.join(sorted(failed))}"
+
+
+def _task(desk: Desk, stage: Stage, subject: str) -> Task:
+    inputs = desk.inputs(stage, subject)
+    key = _hash(*(f"{name}={value}" for name, value in sorted(inputs.items())))
+    return Task(stage, subject, key, inputs)
+
+
+def _results(desk: Desk, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
+    """Each task with what came of it; many are made by several processes at once."""
+    if desk.jobs > 1 and len(tasks) >= PARALLEL_FROM:
+        yield from _in_processes(desk, tasks)
+    else:
+        for done, task in enumerate(tasks):
+            yield task, _result(desk, task)
+            if len(tasks) > 1:
+                desk.reporter.progress(task.stage.name, "", done + 1, len(tasks), "episodes")
+
+
+def _result(desk: Desk, task: Task) -> Result:
+    try:
+        return desk.call(task.stage, task.subject)
+    except SimulcastError as error:
+        return error
+
+
+_AT_WORK: list[tuple[Desk, Sequence[Task]]] = []
+_INHERITED: list[Store] = []
+
+
+def _in_processes(desk: Desk, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
+    """The tasks in forked processes, which share what was read; in this one where the system cannot fork."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    if "fork" not in multiprocessing.get_all_start_methods():
+        yield from ((task, _result(desk, task)) for task in tasks)
+        return
+    _AT_WORK.append((desk, tasks))
+    try:
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(desk.jobs, mp_context=context, initializer=_alone) as pool:
+            size = max(1, min(64, len(tasks) // (desk.jobs * 4)))
+            for done, result in enumerate(pool.map(_at_work, range(len(tasks)), chunksize=size)):
+                yield tasks[done], result
+                desk.reporter.progress(tasks[done].stage.name, "", done + 1, len(tasks), "episodes")
+    finally:
+        _AT_WORK.pop()
+
+
+def _alone() -> None:
+    """A forked process makes its share alone; the parent's database connection is left as it is, and not used."""
+    desk, _ = _AT_WORK[-1]
+    desk.jobs, desk.reporter = 1, Silent()
+    _INHERITED.append(desk.store)
+    desk.store = Store(desk.root, records=False)
+
+
+def _at_work(index: int) -> Result:
+    desk, tasks = _AT_WORK[-1]
+    return _result(desk, tasks[index])
+
+
+def _artifact(stage: Stage, found: Any) -> Artifact:
+    if not isinstance(found, Artifact):
+        raise StageError(
+            f'stage "{stage.name}" yields a {type(found).__name__}; it must yield Artifact(path, content)'
+        )
+    return found
+
+
+def _refuse_shared_paths(stage: Stage, made: Iterable[Any], owners: dict[str, str]) -> None:
+    for one in made:
+        owner = owners.setdefault(one.path, stage.name)
+        if owner != stage.name:
+            raise StageError(f'stages "{owner}" and "{stage.name}" both make build/{one.path}')
+
+
+def _unexpected(stage: Stage, subject: str, error: Exception) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    of = f" of {subject}" if subject else ""
+    place = f"{Path(frame.filename).name}:{frame.lineno}"
+    return f'stage "{stage.name}"{of} failed: {type(error).__name__}: {error} ({place})'
+
+
+# --- why -------------------------------------------------------------------------------------------
+
+
+def _details(desk: Desk, task: Task) -> dict[str, str]:
+    """Finer fingerprints, a field each, so that `why` can name the key that changed."""
+    found: dict[str, str] = {}
+    for name in ("publication", "listing", "sound", "voice"):
+        if name in task.inputs:
+            value = desk.given(name, task.subject)
+            found |= {
+                f"{name}.{f.name}": _hash(repr(getattr(value, f.name))) for f in fields(value)
+            }
+    return found
+
+
+def why(desk: Desk, stages: Iterable[Stage], subject: str) -> Iterator[tuple[str, list[str]]]:
+    """For each stage, what makes it stale for that subject; an empty list where it is fresh."""
+    stale: set[str] = set()
+    for stage in stages:
+        waits = [name for name in stage.after if name in stale]
+        try:
+            reasons = [f"{name} is made anew" for name in waits] or _reasons(desk, stage, subject)
+        except SimulcastError as error:
+            reasons = [str(error)]
+        if reasons:
+            stale.add(stage.name)
+        yield stage.name, reasons
+
+
+def _reasons(desk: Desk, stage: Stage, subject: str) -> list[str]:
+    task = _task(desk, stage, subject)
+    found = desk.store.recorded(stage.name, task.key, desk.state)
+    if found is not None:
+        desk.made[stage.name, subject] = found
+        return []
+    before = desk.store.latest(stage.name, subject)
+    if before is None:
+        return ["it was never made"]
+    now = {**task.inputs, **_details(desk, task)}
+    changed = [name for name in now if now[name] != before.inputs.get(name, "")]
+    finer = {name.partition(".")[0] for name in changed if "." in name}
+    reasons = [_named(name, desk, subject) for name in changed if name not in finer]
+    reasons += [
+        f"{name} changed" for name, state in before.used.items() if desk.state(name) != state
+    ]
+    return reasons or ["what it made is no longer in the store"]
+
+
+def _named(name: str, desk: Desk, subject: str) -> str:
+    names = {
+        "code": "its code changed",
+        "episode": f"content/{subject}/episode.md changed",
+        "place": "the episode before or after it, or the series index, changed",
+        "episodes": "the list of episodes changed",
+        "recording": "the recording changed",
+        "templates": "the code of templates changed",
+    }
+    owner, _, key = name.partition(".")
+    if key:
+        table = {"listing": f"content/{subject}/episode.md", "publication": "publication.toml"}
+        where = table.get(
+            owner, f"publication.toml [{'audio' if owner == 'sound' else 'narration'}]"
+        )
+        return f"{where}: {key} changed"
+    return names.get(name, f"{name} changed")
+
+
+# --- what code hashes to ----------------------------------------------------------------------------
+
+
+@cache
+def _code(module: str) -> str:
+    """What the source of a module and of all it imports from pipeline hashes to."""
+    seen: dict[str, str] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        text = _text(name)
+        seen[name] = _hash(text)
+        waiting += [found for found in _imported(text) if found.startswith("pipeline")]
+    return _hash(*(f"{name} {digest}" for name, digest in sorted(seen.items())))
+
+
+@cache
+def _text(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
+        return ""
+    return Path(spec.origin).read_text("utf-8")
+
+
+def _imported(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            for alias in node.names:
+                if _is_module(f"{node.module}.{alias.name}"):
+                    yield f"{node.module}.{alias.name}"
+
+
+@cache
+def _is_module(name: str) -> bool:
+    if not name.startswith("pipeline."):
+        return False
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@cache
+def _version(distribution: str) -> str:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _hash(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode("utf-8"))
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _identified(publication: Publication, remembered: identity.Identities) -> Publication:
+    """The publication with its show's guid: the one published, else its own, else the one it will be known by."""
+    guid = remembered.podcast_guid or publication.podcast_guid or identity.podcast_guid(publication)
+    return replace(publication, podcast_guid=guid)

@@ -1,0 +1,59 @@
+"""The podcast feed: RSS with Apple's and the Podcasting 2.0 elements."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pipeline.model import Listing, Publication
+from pipeline.stage import Artifact, Artifacts, Files, stage
+
+NOTHING = Artifacts()
+
+
+@stage(per="publication", libraries=("feedgen", "lxml", "pillow"))
+def podcast(
+    publication: Publication,
+    episodes: tuple[Listing, ...],
+    entry: Mapping[str, Artifacts],
+    audio: Mapping[str, Artifacts],
+    chapters: Mapping[str, Artifacts],
+    transcript: Mapping[str, Artifacts],
+    art: Mapping[str, Artifacts],
+    files: Files,
+) -> Iterator[Artifact]:
+    """Every episode that can be heard, with all that podcast directories and apps ask for."""
+    from PIL import Image
+
+    from pipeline.feeds import notes, podcasting, xml
+    from pipeline.feeds.entries import entries
+
+    with Image.open(files(publication.podcast.artwork)) as artwork:
+        pixels = artwork.size
+
+    every = entries(publication, episodes[::-1], entry, audio)
+    heard = [(one, one.enclosure) for one in every if one.enclosure]
+
+    prefixes = ("atom", "content", "itunes", "podcast")
+    show = xml.feed(publication, "podcast.xml", xml.RSS, [one for one, _ in heard], *prefixes)
+    show.description(notes.shortened(publication.description, notes.DESCRIPTION))
+    show.simulcast.add(*podcasting.of_show(publication, pixels))
+    for one, sound in heard:
+        slug, listing = one.listing.slug, one.listing
+        if listing.type == "trailer":
+            show.simulcast.add(podcasting.of_trailer(one, sound))
+        marked = chapters.get(slug, NOTHING)
+        lines = notes.timestamps(marked)
+        added = xml.add(
+            show,
+            one,
+            listing.podcast_guid,
+            description=notes.description(publication, one, sound, lines),
+            content=one.content + notes.below(publication, sound, lines),
+        )
+        added.simulcast.add(
+            *podcasting.of_episode(publication, one, sound),
+            *podcasting.of_artifacts(
+                publication, marked, transcript.get(slug, NOTHING), art.get(slug, NOTHING)
+            ),
+        )
+    yield Artifact("site/podcast.xml", xml.written(show, "podcast.xml"))

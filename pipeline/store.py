@@ -1,0 +1,241 @@
+"""Artifacts on disk, kept by content; the only writer of build/."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import OutsideError
+from pipeline.stage import Artifact, Artifacts, Made
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (stage TEXT, key TEXT, used TEXT, made TEXT, PRIMARY KEY (stage, key, used));
+CREATE TABLE IF NOT EXISTS latest (stage TEXT, subject TEXT, inputs TEXT, used TEXT, PRIMARY KEY (stage, subject));
+CREATE TABLE IF NOT EXISTS laid (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
+CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What a stage was last made from: the fingerprint of each input, and the state of each file it looked up."""
+
+    inputs: Mapping[str, str]
+    used: Mapping[str, str]
+
+
+class Store:
+    """Below `.simulcast/store`; may be deleted at any time, and everything is made again.
+
+    records: False for a process that helps another, which alone remembers what was made.
+    """
+
+    def __init__(self, root: Path, *, records: bool = True) -> None:
+        self.build = root / "build"
+        self.home = root / ".simulcast" / "store"
+        try:
+            self.home.mkdir(parents=True, exist_ok=True)
+            name = str(self.home / "records.db") if records else ":memory:"
+            self._database = sqlite3.connect(name, timeout=60)
+            self._database.execute("PRAGMA journal_mode=WAL")
+            self._database.execute("PRAGMA synchronous=NORMAL")
+            self._database.executescript(_SCHEMA)
+        except (OSError, sqlite3.Error) as error:
+            raise OutsideError(f"{self.home} cannot be used: {error}") from error
+
+    def close(self) -> None:
+        self._database.commit()
+        self._database.close()
+
+    # --- contents, by what they hash to
+
+    def keep(self, artifact: Artifact) -> Made:
+        """Take an artifact over; a file it names is moved away, not copied."""
+        content = artifact.content
+        if isinstance(content, Path):
+            with content.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            size, file = content.stat().st_size, self._object(digest)
+            if not file.exists():
+                file.parent.mkdir(parents=True, exist_ok=True)
+                _move(content, file)
+            return Made(artifact.path, digest, size, str(file))
+        data = content.encode("utf-8") if isinstance(content, str) else content
+        digest = hashlib.sha256(data).hexdigest()
+        file = self._object(digest)
+        if not file.exists():
+            write_whole(file, data)
+        return Made(artifact.path, digest, len(data), str(file))
+
+    def _object(self, digest: str) -> Path:
+        return self.home / "objects" / digest[:2] / digest
+
+    def __call__(self, key: str, make: Callable[[Path], None]) -> Path:
+        """The file that `make` once wrote for this key; a cut-off run leaves nothing half made."""
+        file = self._shelf(key)
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with self.scratch() as folder:
+                make(folder / "made")
+                _move(folder / "made", file)
+        return file
+
+    def find(self, key: str) -> Path | None:
+        """The file kept for this key, if there is one."""
+        file = self._shelf(key)
+        return file if file.exists() else None
+
+    def _shelf(self, key: str) -> Path:
+        digest = hashlib.sha256(key.encode("utf-8")).hexdigest()
+        return self.home / "shelf" / digest[:2] / digest
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """An empty folder on the store's own disk, gone afterwards."""
+        folder = self.home / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            yield Path(name)
+
+    # --- what was made from what
+
+    def recorded(self, stage: str, key: str, now: Callable[[str], str]) -> Artifacts | None:
+        """What a stage made of these inputs before, if every file it looked up then is still as it was."""
+        rows = self._database.execute(
+            "SELECT used, made FROM records WHERE stage = ? AND key = ?", (stage, key)
+        )
+        for used, made in rows.fetchall():
+            if all(now(name) == state for name, state in json.loads(used).items()):
+                found = self._artifacts(json.loads(made))
+                if found is not None:
+                    return found
+        return None
+
+    def _artifacts(self, rows: Iterable[tuple[str, str, int]]) -> Artifacts | None:
+        found = [Made(path, digest, size, str(self._object(digest))) for path, digest, size in rows]
+        return Artifacts(found) if all(Path(made.file).exists() for made in found) else None
+
+    def record(self, stage: str, key: str, used: Mapping[str, str], made: Artifacts) -> None:
+        rows = [(one.path, one.sha256, one.size) for one in made]
+        self._database.execute(
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)",
+            (stage, key, json.dumps(used, sort_keys=True), json.dumps(rows)),
+        )
+
+    def remember(self, stage: str, subject: str, latest: Latest) -> None:
+        self._database.execute(
+            "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)",
+            (stage, subject, json.dumps(dict(latest.inputs)), json.dumps(dict(latest.used))),
+        )
+
+    def latest(self, stage: str, subject: str) -> Latest | None:
+        row = self._database.execute(
+            "SELECT inputs, used FROM latest WHERE stage = ? AND subject = ?", (stage, subject)
+        ).fetchone()
+        return Latest(json.loads(row[0]), json.loads(row[1])) if row else None
+
+    def hashed(self, file: Path) -> str:
+        """What a file's bytes hash to, "" where there is none; read again only if size or time changed."""
+        try:
+            stat = file.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return ""
+        key = str(file)
+        row = self._database.execute(
+            "SELECT size, mtime, sha256 FROM hashes WHERE path = ?", (key,)
+        ).fetchone()
+        if row and row[:2] == (stat.st_size, stat.st_mtime_ns):
+            return str(row[2])
+        with file.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        self._database.execute(
+            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
+            (key, stat.st_size, stat.st_mtime_ns, digest),
+        )
+        return digest
+
+    # --- build/
+
+    def lay(self, artifacts: Iterable[Made]) -> list[str]:
+        """Put artifacts in their places below build/, each whole; the paths that changed."""
+        known = {
+            row[0]: row[1:]
+            for row in self._database.execute("SELECT path, sha256, size, mtime FROM laid")
+        }
+        changed = []
+        for made in artifacts:
+            target = self.build / made.path
+            if known.get(made.path) == (made.sha256, *_stat(target)):
+                continue
+            write_whole(target, Path(made.file))
+            changed.append(made.path)
+            self._database.execute(
+                "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
+                (made.path, made.sha256, *_stat(target)),
+            )
+        self._database.commit()
+        return changed
+
+    def sweep(self, paths: Iterable[str]) -> list[str]:
+        """Remove from build/ what was laid there before and is made no more; the paths removed."""
+        wanted = set(paths)
+        gone = sorted(
+            row[0]
+            for row in self._database.execute("SELECT path FROM laid")
+            if row[0] not in wanted
+        )
+        for path in gone:
+            file = self.build / path
+            file.unlink(missing_ok=True)
+            _remove_empty(file.parent, self.build)
+            self._database.execute("DELETE FROM laid WHERE path = ?", (path,))
+        self._database.commit()
+        return gone
+
+
+def _stat(file: Path) -> tuple[int, int]:
+    try:
+        stat = file.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return (-1, -1)
+    return (stat.st_size, stat.st_mtime_ns)
+
+
+def _remove_empty(folder: Path, top: Path) -> None:
+    while folder != top and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _move(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except OSError:  # another disk
+        write_whole(target, source)
+        source.unlink()
+
+
+def write_whole(target: Path, content: bytes | Path) -> None:
+    """All of the file or nothing: a reader never sees half."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if isinstance(content, Path):
+                shutil.copyfile(content, partial)
+            else:
+                partial.write_bytes(content)
+            partial.replace(target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise OutsideError(f"{target} cannot be written: {error.strerror}") from error
