@@ -48,7 +48,9 @@ def transcript_json(captions: Iterable[Caption]) -> str:
         }
         for c in captions
     ]
-    return json.dumps({"version": "1.0.0", "segments": segments}, ensure_ascii=False, indent=1) + "\n"
+    return (
+        json.dumps({"version": "1.0.0", "segments": segments}, ensure_ascii=False, indent=1) + "\n"
+    )
 
 
 def _fitting(captions: Iterable[Caption], columns: int) -> Iterator[Caption]:

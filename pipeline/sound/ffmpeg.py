@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 
 from pipeline.errors import MediaError
 
@@ -57,8 +57,12 @@ def run(arguments: Sequence[str], name: str, watch: Watch | None = None) -> str:
 
 def _reason(report: str) -> str:
     """The line of a report that says most about what went wrong."""
-    lines = [re.sub(r"^\[.*?\] |^Error (?:opening|while) .*?: ", "", x) for x in report.splitlines()]
-    telling = [line for line in lines if re.search("invalid|error|no space|not found|fail", line, re.I)]
+    lines = [
+        re.sub(r"^\[.*?\] |^Error (?:opening|while) .*?: ", "", x) for x in report.splitlines()
+    ]
+    telling = [
+        line for line in lines if re.search("invalid|error|no space|not found|fail", line, re.I)
+    ]
     return next(iter(telling), "it cannot be read as sound").strip().rstrip(".")
 
 
@@ -141,18 +145,8 @@ def _missing_bytes(file: Path) -> int:
 
 def decoded(file: Path, name: str) -> bytes:
     """A short sound as one channel of 16-bit samples at 44.1 kHz."""
-    with TemporaryFile() as out:
-        import imageio_ffmpeg
-
-        done = subprocess.run(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", f"file:{file}"]
-            + ["-map", "0:a:0", "-ac", "1", "-ar", str(RATE), "-f", "s16le", "pipe:1"],
-            stdout=out,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-        )
-        if done.returncode:
-            said = done.stderr.decode("utf-8", "replace")
-            raise MediaError(f"{name}: ffmpeg cannot use it: {_reason(said)}")
-        out.seek(0)
-        return out.read()
+    with TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        form = ["-map", "0:a:0", "-ac", "1", "-ar", str(RATE), "-f", "s16le", f"file:{raw}"]
+        run(["-i", f"file:{file}", *form], name)
+        return raw.read_bytes()

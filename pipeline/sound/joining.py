@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
-from pipeline.sound.ffmpeg import RATE
+from pipeline.sound.ffmpeg import RATE, checked, decoded
 
 if TYPE_CHECKING:
     from pydub import AudioSegment
@@ -18,29 +18,30 @@ UNDER_SPEECH = 3.0
 """How much quieter than the speech the music is, in LU."""
 
 
-@dataclass(frozen=True, slots=True)
-class Music:
-    """An intro or outro: one channel of 16-bit samples at 44.1 kHz, and its integrated loudness."""
+def opening(intro: Path, name: str, speech_loudness: float) -> bytes:
+    """The intro as it is heard before the speech: at the speech's level, fading out into a short gap.
 
-    samples: bytes
-    loudness: float
-
-
-def opening(intro: Music, speech_loudness: float) -> bytes:
-    """The intro as it is heard before the speech: at the speech's level, faded out into a short gap."""
-    faded = _levelled(intro, speech_loudness).fade_in(FADE_IN).fade_out(FADE_OUT)
+    One channel of 16-bit samples at 44.1 kHz. Raises MediaError, with `name`, where it cannot be used.
+    """
+    faded = _levelled(intro, name, speech_loudness).fade_in(FADE_IN).fade_out(FADE_OUT)
     return bytes((faded + _silence(GAP)).raw_data)
 
 
-def closing(outro: Music, speech_loudness: float) -> bytes:
+def closing(outro: Path, name: str, speech_loudness: float) -> bytes:
     """The outro as it is heard after the speech: a short gap, then the music, fading in and out."""
-    faded = _levelled(outro, speech_loudness).fade_in(FADE_OUT // 4).fade_out(FADE_OUT)
+    faded = _levelled(outro, name, speech_loudness).fade_in(FADE_OUT // 4).fade_out(FADE_OUT)
     return bytes((_silence(GAP) + faded).raw_data)
 
 
-def _levelled(music: Music, speech_loudness: float) -> AudioSegment:
-    segment = _pydub()(music.samples, sample_width=2, frame_rate=RATE, channels=1)
-    wanted = speech_loudness - UNDER_SPEECH - music.loudness
+def seconds(raw: Path) -> float:
+    """How long a file of such samples sounds."""
+    return raw.stat().st_size // 2 / RATE
+
+
+def _levelled(music: Path, name: str, speech_loudness: float) -> AudioSegment:
+    found = checked(music, name)
+    segment = _pydub()(decoded(music, name), sample_width=2, frame_rate=RATE, channels=1)
+    wanted = speech_loudness - UNDER_SPEECH - found.loudness
     return segment.apply_gain(min(wanted, -segment.max_dBFS))  # never into clipping
 
 
@@ -52,6 +53,6 @@ def _pydub() -> type[AudioSegment]:
     with warnings.catch_warnings():
         # It warns of a missing ffmpeg in PATH, which we never let it call, and of its own syntax.
         warnings.simplefilter("ignore")
-        from pydub import AudioSegment
+        from pydub import AudioSegment as Segment
 
-    return AudioSegment
+    return cast("type[AudioSegment]", Segment)

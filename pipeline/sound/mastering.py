@@ -34,12 +34,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Programme:
-    """All that is heard, in order. speech: any sound file; before, after: raw samples, one channel, 16 bits, 44.1 kHz."""
+    """All that is heard, in order; `name` is for messages.
+
+    speech: any sound file. before, after: raw samples, one channel, 16 bits, 44.1 kHz, or empty.
+    """
 
     speech: Path
     name: str
-    before: Path | None = None
-    after: Path | None = None
+    before: Path
+    after: Path
 
 
 def mastered(
@@ -51,7 +54,9 @@ def mastered(
     Raises MediaError: it cannot be both that loud and within its peak.
     """
     if target.bitrate not in BITRATES:
-        raise MediaError(f"bitrate: {target.bitrate} is none that an MP3 has; use one of {BITRATES}")
+        raise MediaError(
+            f"bitrate: {target.bitrate} is none that an MP3 has; use one of {BITRATES}"
+        )
     gain = target.loudness - speech.loudness + (LAME_LOSS if target.bitrate <= 160 else 0)
     limit = target.peak - 0.5
     for _ in range(ROUNDS):
@@ -76,8 +81,16 @@ def _encode(
     encoder = f"-c:a libmp3lame -b:a {bitrate}k -ac 1 -ar {RATE} -map_metadata -1 -id3v2_version 0"
     exact = "-write_id3v1 0 -fflags +bitexact -flags:a +bitexact -f mp3"
     run(
-        [*inputs, "-filter_complex", f"{graph}{level}[out]", "-map", "[out]"]
-        + [*encoder.split(), *exact.split(), f"file:{to}"],
+        [
+            *inputs,
+            "-filter_complex",
+            f"{graph}{level}[out]",
+            "-map",
+            "[out]",
+            *encoder.split(),
+            *exact.split(),
+            f"file:{to}",
+        ],
         programme.name,
         watch,
     )
@@ -87,11 +100,10 @@ def _joined(programme: Programme) -> tuple[list[str], str]:
     """ffmpeg's inputs, and the beginning of its graph: all parts behind one another as one channel."""
     inputs, parts = list[str](), list[str]()
     for file in (programme.before, programme.speech, programme.after):
-        if file is not None:
+        if file.stat().st_size:
             parts.append(f"[{len(parts)}:a:0]")
             inputs += [*([] if file is programme.speech else _RAW), "-i", f"file:{file}"]
     same = f"aresample={RATE},aformat=sample_fmts=flt:channel_layouts=mono"
     alike = "".join(f"{part}{same}[p{n}];" for n, part in enumerate(parts))
     labels = "".join(f"[p{n}]" for n in range(len(parts)))
     return inputs, f"{alike}{labels}concat=n={len(parts)}:v=0:a=1,"
-

@@ -309,7 +309,9 @@ class Nanotts:
             pcm = with_zeros(text.translate(_PLAIN), voice=self.voice, speed=speed)
         except (RuntimeError, ValueError) as error:
             raise NarrationError(f'nanotts did not speak "{text[:60]}": {error}') from error
-        return trimmed(numpy.frombuffer(pcm, "<i2").astype(numpy.float32) / numpy.float32(32768), self.rate)
+        return trimmed(
+            numpy.frombuffer(pcm, "<i2").astype(numpy.float32) / numpy.float32(32768), self.rate
+        )
 
 
 def _zeroed(speak: Callable[..., bytes]) -> Callable[..., bytes]:

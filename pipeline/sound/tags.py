@@ -71,7 +71,9 @@ def _texts(tags: Tags) -> list[object]:
         id3.WOAF(tags.link),
     ]
     if tags.copyright:
-        texts.append(id3.TCOP(utf16, tags.copyright.removeprefix("©").strip()))  # it begins with a year
+        texts.append(
+            id3.TCOP(utf16, tags.copyright.removeprefix("©").strip())
+        )  # it begins with a year
     if tags.comment:
         texts.append(id3.COMM(utf16, language if language != "und" else "XXX", "", tags.comment))
     return texts
@@ -98,7 +100,9 @@ def _put_in_order(file: Path) -> None:
     """Chapters last and by name: mutagen writes short frames first, and players list chapters as they lie."""
     with file.open("r+b") as opened:
         head = opened.read(10)
-        size = sum((byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True))
+        size = sum(
+            (byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
+        )
         frames = sorted(_frames(opened.read(size)), key=_place)
         opened.seek(10)
         opened.write(b"".join(frames))
@@ -124,7 +128,9 @@ def cover(picture: Path, name: str) -> bytes:
 
     try:
         with Image.open(picture) as opened:
-            square = opened.convert("RGB").resize((COVER_SIDE, COVER_SIDE), Image.Resampling.LANCZOS)
+            square = opened.convert("RGB").resize(
+                (COVER_SIDE, COVER_SIDE), Image.Resampling.LANCZOS
+            )
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise MediaError(f"{name}: it cannot be read as a picture: {error}") from error
     for quality in range(90, 20, -5):

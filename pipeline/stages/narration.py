@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +58,7 @@ def narration(
         sounds = sounds_of(reading, texts, kept, jobs, progress)
     told = told_of(reading, fallback, progress)
     wav = scratch / f"{listing.slug}.wav"
-    times = joined(wav, told["rate"], [sounds[text] for text in texts], sentences)
+    times = joined(wav, rate_of(reading), [sounds[text] for text in texts], sentences)
     yield Artifact(f"narration/{listing.slug}.wav", wav)
     yield Artifact(
         f"narration/{listing.slug}.json",
@@ -92,6 +91,13 @@ def best_reading(voice: Narration, language: str) -> tuple[Reading, str]:
     return asked, ""
 
 
+def rate_of(reading: Reading) -> int:
+    """Samples a second."""
+    from pipeline.sound.narrators import narrator
+
+    return narrator(reading).rate
+
+
 def told_of(reading: Reading, fallback: str, progress: Progress) -> dict[str, object]:
     """What the narration says of its voice; a fallback is told at once as well."""
     from pipeline.sound.narrators import narrator
@@ -99,9 +105,7 @@ def told_of(reading: Reading, fallback: str, progress: Progress) -> dict[str, ob
     chosen = narrator(reading)
     if not fallback:
         return {"rate": chosen.rate, "voice": chosen.title}
-    note = getattr(progress, "note", None)
-    if note is not None:
-        note(f"read by {chosen.title}, since {fallback}")
+    progress.note(f"{fallback}: {chosen.title} reads instead")
     return {"rate": chosen.rate, "voice": chosen.title, "fallback": fallback}
 
 
@@ -118,9 +122,18 @@ def sounds_of(
     missing = [text for text in keys if text not in sounds]
     progress(len(sounds), len(keys), "sentences")
     for text, pcm in spoken_by(reading, missing, jobs):
-        sounds[text] = kept(keys[text], partial(Path.write_bytes, data=pcm))
+        sounds[text] = kept(keys[text], written(pcm))
         progress(len(sounds), len(keys), "sentences")
     return sounds
+
+
+def written(pcm: bytes) -> Callable[[Path], None]:
+    """What writes these samples into a file."""
+
+    def write(to: Path) -> None:
+        to.write_bytes(pcm)
+
+    return write
 
 
 def joined(
