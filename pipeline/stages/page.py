@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
@@ -59,7 +58,6 @@ def page(
         "transcript": lines,
         "spoken": list(_spoken(lines, marks)),
         "data": _data(publication, listing, heard),
-        "date": datetime.fromisoformat,
     }
     yield Artifact(f"site/{path}", templates.render("web/episode.html", at=path, **values))
     for name, file in pictures.items():
