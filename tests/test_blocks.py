@@ -107,5 +107,7 @@ def test_a_block_is_written_as_its_golden_file_says(
 
 
 def test_no_golden_file_is_left_over() -> None:
-    wanted = {GOLDEN / medium / f"{kind}{EXTENSIONS[medium]}" for medium in MEDIA for kind in SAMPLES}
+    wanted = {
+        GOLDEN / medium / f"{kind}{EXTENSIONS[medium]}" for medium in MEDIA for kind in SAMPLES
+    }
     assert {file for medium in MEDIA for file in (GOLDEN / medium).iterdir()} == wanted

@@ -19,8 +19,12 @@ WIDTH = 72
 DEEPEST = 400
 """Tags inside tags; some thousands end the whole process inside the MJML library, so we stop long before."""
 
-_TAG = re.compile(r"""<!--.*?-->|<(/?)([a-zA-Z][\w:-]*)(?:"[^"]*"|'[^']*'|[^'">])*?(/?)>""", re.DOTALL)
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_TAG = re.compile(
+    r"""<!--.*?-->|<(/?)([a-zA-Z][\w:-]*)(?:"[^"]*"|'[^']*'|[^'">])*?(/?)>""", re.DOTALL
+)
+_VOID = frozenset(
+    {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+)
 
 
 @stage(per="episode", libraries=("mjml-python", "css-inline", "jinja2"))
@@ -58,20 +62,31 @@ def message(mjml: str, style: str, source: str) -> str:
 
     if (depth := nesting(mjml)) > DEEPEST:
         raise AuthorError(
-            source, None, f"the email has tags nested {depth} deep (allowed: {DEEPEST}); nest fewer blocks"
+            source,
+            None,
+            f"the email has tags nested {depth} deep (allowed: {DEEPEST}); nest fewer blocks",
         )
     try:
         html = str(mjml2html(mjml, fonts={}))
     except ValueError as error:
-        raise TemplateError(f"email/episode.mjml, filled for {source}, is not MJML: {error}") from error
+        raise TemplateError(
+            f"email/episode.mjml, filled for {source}, is not MJML: {error}"
+        ) from error
     if unknown := re.search(r"<mj-[\w-]*", html):
-        raise TemplateError(f"the email templates write {unknown[0]}>, which is no MJML tag, or not there")
+        raise TemplateError(
+            f"the email templates write {unknown[0]}>, which is no MJML tag, or not there"
+        )
     try:
         return CSSInliner(
-            extra_css=style, inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False
+            extra_css=style,
+            inline_style_tags=False,
+            keep_style_tags=True,
+            load_remote_stylesheets=False,
         ).inline(html)
     except InlineError as error:
-        raise TemplateError(f"email/inline.css cannot be written into the email: {error}") from error
+        raise TemplateError(
+            f"email/inline.css cannot be written into the email: {error}"
+        ) from error
 
 
 def nesting(markup: str) -> int:
@@ -85,7 +100,9 @@ def nesting(markup: str) -> int:
             opened.append((name, found.start()))
             deepest = max(deepest, len(opened))
         elif not opened or opened.pop()[0] != name:
-            raise TemplateError(f"the email templates close <{name}> where it is not open: {_at(markup, found.start())}")
+            raise TemplateError(
+                f"the email templates close <{name}> where it is not open: {_at(markup, found.start())}"
+            )
     if opened:
         name, start = opened[-1]
         raise TemplateError(f"the email templates never close <{name}>: {_at(markup, start)}")
