@@ -316,7 +316,9 @@ def test_a_language_written_from_the_right_is_set_from_the_right(templates: Temp
     html, _ = both_parts(templates, an_episode("مرحبا\n"), replace(PUBLICATION, language="ar"))
     tree = lxml_html.fromstring(html)
     assert tree.get("dir") == "rtl"
-    assert tree.xpath("//td[@class='prose']/@align") == ["right"]
+    (prose,) = tree.xpath("//td[@class='prose']")
+    assert prose.get("align") == "right"
+    assert "direction: rtl" in prose.get("style")
 
 
 # --- what an author writes stays text -------------------------------------------------------------
@@ -374,11 +376,18 @@ def test_hostile_words_never_become_elements_or_attributes(
     assert "مرحبا 🦉" in tree.text_content()
 
 
-def test_a_quote_in_the_title_stays_inside_its_attribute(templates: Templates) -> None:
-    episode = an_episode(listing=replace(LISTING, title='Say "no" onclick="x()'))
+def test_attributes_keep_quotes_backslashes_and_all_of_unicode(templates: Templates) -> None:
+    words = 'Say "no" onclick="x()" \\ 👩\u200d🚀 हिन्दी e\u0301 so\u00adft'
+    episode = an_episode(
+        f'![{markdown_escaped(words)}](a.png)\n\n[x](https://x.example "two\nlines")\n',
+        replace(LISTING, title=words),
+    )
     html, _ = both_parts(templates, episode)
     tree = lxml_html.document_fromstring(html)
-    assert tree.xpath("//@aria-label") == ['Say "no" onclick="x()']
+    assert tree.xpath("//@aria-label") == [words]
+    assert tree.xpath("//img/@alt") == [words]
+    assert tree.xpath("//h1")[0].text_content() == words
+    assert tree.xpath("//a/@title") == ["two\nlines"]
     assert tree.xpath("//@onclick") == []
 
 
