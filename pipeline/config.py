@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import AuthorError
 from pipeline.model import Publication
@@ -26,28 +25,25 @@ def publication(root: Path) -> Publication:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise AuthorError(
-            NAME, None, f'is missing below "{root}"; go to the publication\'s folder, name it with --root, '
-            'or begin one with "simulcast new publication DIR"'
+            NAME,
+            None,
+            f'is missing below "{root}"; go to the publication\'s folder, name it with --root, '
+            'or begin one with "simulcast new publication DIR"',
         ) from None
     except UnicodeDecodeError as error:
-        raise AuthorError(NAME, None, f"is not UTF-8 ({error.reason} at byte {error.start})") from None
+        raise AuthorError(
+            NAME, None, f"is not UTF-8 ({error.reason} at byte {error.start})"
+        ) from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         at = re.search(r" \(at line (\d+), column \d+\)", str(error))
         line = int(at[1]) if at else text.count("\n") + 1
-        raise AuthorError(NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}") from None
+        raise AuthorError(
+            NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}"
+        ) from None
     lines = _lines(text)
-    return _checked(written(Publication, _fields(data), NAME, lambda at: _line(lines, at)), lines)
-
-
-def _fields(data: dict[str, Any]) -> dict[str, Any]:
-    """The file's keys as the model's fields: `from` is a word that Python keeps for itself."""
-    email = data.get("email")
-    if isinstance(email, dict):
-        named = {("sender" if key == "from" else key): value for key, value in email.items()}
-        return {**data, "email": named}
-    return data
+    return _checked(written(Publication, data, NAME, lambda at: _line(lines, at)), lines)
 
 
 def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
@@ -59,7 +55,10 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
     if not found.people:
         raise refuse(("people",), "people: name at least one: [[people]] with id and name")
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", found.language):
-        raise refuse(("language",), f'language: "{found.language}" is not a language tag; write "en" or "en-GB"')
+        raise refuse(
+            ("language",),
+            f'language: "{found.language}" is not a language tag; write "en" or "en-GB"',
+        )
     for index, path in enumerate((found.audio.intro, found.audio.outro, found.podcast.artwork)):
         if path.startswith("/") or ".." in Path(path).parts:
             key = (("audio", "intro"), ("audio", "outro"), ("podcast", "artwork"))[index]
@@ -86,7 +85,9 @@ def _lines(text: str) -> dict[Location, int]:
 
 
 def _parts(dotted: str) -> Location:
-    return tuple(part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', dotted))
+    return tuple(
+        part.strip().strip("\"'") for part in re.findall(r'"[^"]*"|\'[^\']*\'|[^.]+', dotted)
+    )
 
 
 def _path(dotted: str, counts: dict[Location, int]) -> Location:
@@ -102,7 +103,6 @@ def _path(dotted: str, counts: dict[Location, int]) -> Location:
 
 def _line(lines: dict[Location, int], at: Location) -> int:
     """The line of a key, or of the nearest table around it."""
-    at = tuple("from" if part == "sender" else part for part in at)
     while at and at not in lines:
         at = at[:-1]
     return lines.get(at, 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from pipeline.model import Listing, Publication
 
 NAME = "content/published.json"
 PODCAST_NAMESPACE = UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
-"""Podcasting 2.0: a feed's guid is the UUIDv5 of its address, without scheme and trailing slashes, in this namespace."""
+"""Podcasting 2.0: a feed's guid is the UUIDv5 of its address, less scheme and trailing slashes, in this namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,13 @@ def recorded(root: Path) -> Identities:
         episodes = {slug: Identity(**entry) for slug, entry in data["episodes"].items()}
         return Identities(data["podcast_guid"], episodes)
     except json.JSONDecodeError as error:
-        raise AuthorError(NAME, error.lineno, f"is not JSON: {error.msg}; restore it from git") from None
+        raise AuthorError(
+            NAME, error.lineno, f"is not JSON: {error.msg}; restore it from git"
+        ) from None
     except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
-        raise AuthorError(NAME, None, f"is not as publish wrote it ({error}); restore it from git") from None
+        raise AuthorError(
+            NAME, None, f"is not as publish wrote it ({error}); restore it from git"
+        ) from None
 
 
 def podcast_guid(publication: Publication) -> str:
@@ -70,7 +73,9 @@ def of(publication: Publication, listing: Listing) -> Identity:
     )
 
 
-def refuse_changes(remembered: Identities, publication: Publication, episodes: Iterable[Listing]) -> None:
+def refuse_changes(
+    remembered: Identities, publication: Publication, episodes: Iterable[Listing]
+) -> None:
     """Raise AuthorError where a published episode is gone, or its GUID, date or address would change."""
     now = {listing.slug: listing for listing in episodes}
     for slug, old in remembered.episodes.items():
@@ -82,13 +87,19 @@ def refuse_changes(remembered: Identities, publication: Publication, episodes: I
             before, after = getattr(old, name), getattr(new, name)
             if before != after:
                 raise AuthorError(
-                    where, None, f"{name} was {before} when it was published and would become {after}; put it back"
+                    where,
+                    None,
+                    f"{name} was {before} when it was published and would become {after}; put it back",
                 )
 
 
-def with_published(remembered: Identities, publication: Publication, episodes: Iterable[Listing]) -> Identities:
+def with_published(
+    remembered: Identities, publication: Publication, episodes: Iterable[Listing]
+) -> Identities:
     """What is remembered, and the episodes published now."""
-    fresh = {one.slug: of(publication, one) for one in episodes if one.slug not in remembered.episodes}
+    fresh = {
+        one.slug: of(publication, one) for one in episodes if one.slug not in remembered.episodes
+    }
     return Identities(
         remembered.podcast_guid or publication.podcast_guid or podcast_guid(publication),
         {**remembered.episodes, **fresh},
@@ -98,11 +109,13 @@ def with_published(remembered: Identities, publication: Publication, episodes: I
 def record(root: Path, identities: Identities) -> bool:
     """Write content/published.json, whole or not at all; False where it already says so."""
     episodes = {slug: asdict(entry) for slug, entry in sorted(identities.episodes.items())}
-    text = json.dumps({"podcast_guid": identities.podcast_guid, "episodes": episodes}, indent=2) + "\n"
+    text = (
+        json.dumps({"podcast_guid": identities.podcast_guid, "episodes": episodes}, indent=2) + "\n"
+    )
     file = root / NAME
     if file.exists() and file.read_text("utf-8") == text:
         return False
     partial = file.with_suffix(".json.partial")
     partial.write_text(text, "utf-8")
-    os.replace(partial, file)
+    partial.replace(file)
     return True

@@ -37,7 +37,9 @@ class Links:
             return attributes["href"]
         if "episode" in attributes:
             fragment = attributes["fragment"]
-            return self.to(f"{attributes['episode']}/index.html" + (f"#{fragment}" if fragment else ""))
+            return self.to(
+                f"{attributes['episode']}/index.html" + (f"#{fragment}" if fragment else "")
+            )
         if "file" in attributes:
             return self.to(f"{self.slug}/{attributes['file']}")
         anchor = "#" + quote(attributes["anchor"])
@@ -76,9 +78,7 @@ def _html(inline: Inline, links: Links) -> str:
         number, name = attributes["number"], attributes["id"]
         if links.at is None:
             return f"<sup>{number}</sup>"
-        return (
-            f'<sup class="note"><a href="#{name}" id="{name}-from" role="doc-noteref">{number}</a></sup>'
-        )
+        return f'<sup class="note"><a href="#{name}" id="{name}-from" role="doc-noteref">{number}</a></sup>'
     raise ValueError(f"no HTML for inline {kind}")
 
 

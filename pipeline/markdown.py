@@ -33,7 +33,9 @@ class Fence:
     quoted: bool = False
 
 
-def _fence(required: str = "", optional: str = "", entries: bool = False, quoted: bool = False) -> Fence:
+def _fence(
+    required: str = "", optional: str = "", entries: bool = False, quoted: bool = False
+) -> Fence:
     return Fence(frozenset(required.split()), frozenset(optional.split()), entries, quoted)
 
 
@@ -115,11 +117,15 @@ def _header(rest: str, line: int) -> tuple[str, dict[str, str]]:
     while rest[at:end].strip():
         found = _ATTRIBUTE.match(rest, at, end)
         if found is None:
-            raise _FenceError(line, f'cannot read "{rest[at:end].strip()}"; write {{.name key="value"}}')
+            raise _FenceError(
+                line, f'cannot read "{rest[at:end].strip()}"; write {{.name key="value"}}'
+            )
         at = found.end()
         if found["kind"]:
             if kind:
-                raise _FenceError(line, f'a block has one name; found ".{kind}" and ".{found["kind"]}"')
+                raise _FenceError(
+                    line, f'a block has one name; found ".{kind}" and ".{found["kind"]}"'
+                )
             kind = found["kind"]
         elif found["id"]:
             attributes["id"] = found["id"]
@@ -270,7 +276,9 @@ class _Reader:
         if len(inlines) == 1 and inlines[0].kind == "image":
             image = inlines[0].attributes
             caption = _plain(image.get("title", ""))
-            return Block("figure", line, {"src": image["src"], "alt": image["alt"]}, inlines=caption)
+            return Block(
+                "figure", line, {"src": image["src"], "alt": image["alt"]}, inlines=caption
+            )
         first = inlines[0] if inlines else None
         if first and first.kind == "strong" and len(inlines) > 1:
             head = words(first.children).rstrip()
@@ -281,14 +289,22 @@ class _Reader:
     def heading(self, node: SyntaxTreeNode, line: int) -> Block:
         level = int(node.tag[1])
         if level == 1:
-            raise self.refuse('a heading with one "#"; the title is in the front matter, so begin with "##"')
+            raise self.refuse(
+                'a heading with one "#"; the title is in the front matter, so begin with "##"'
+            )
         inlines, named = self.inlines(node), ""
-        if inlines and inlines[-1].kind == "text" and (found := _HEADING_ID.search(inlines[-1].text)):
+        if (
+            inlines
+            and inlines[-1].kind == "text"
+            and (found := _HEADING_ID.search(inlines[-1].text))
+        ):
             named = found[1]
             inlines = (*inlines[:-1], replace(inlines[-1], text=inlines[-1].text[: found.start()]))
         if not words(inlines).strip():
             raise self.refuse("a heading without words")
-        return Block("heading", line, {"level": str(level), "id": self._id(named, inlines)}, inlines=inlines)
+        return Block(
+            "heading", line, {"level": str(level), "id": self._id(named, inlines)}, inlines=inlines
+        )
 
     def _id(self, named: str, inlines: tuple[Inline, ...]) -> str:
         if named and named in self.ids:
@@ -304,10 +320,17 @@ class _Reader:
         ordered = node.type == "ordered_list"
         start = str(node.attrs.get("start", 1)) if ordered else ""
         entries = tuple(
-            Block("entry", self.at(entry), {"tight": _tight(entry)}, children=self.blocks(entry.children))
+            Block(
+                "entry",
+                self.at(entry),
+                {"tight": _tight(entry)},
+                children=self.blocks(entry.children),
+            )
             for entry in node.children
         )
-        return Block("list", line, {"ordered": "true" if ordered else "", "start": start}, children=entries)
+        return Block(
+            "list", line, {"ordered": "true" if ordered else "", "start": start}, children=entries
+        )
 
     def quote(self, node: SyntaxTreeNode, line: int) -> Block:
         children, attributes = _attributed(self.blocks(node.children))
@@ -341,7 +364,10 @@ class _Reader:
         number = str(int(node.meta["id"]) + 1)
         line = self.at(node.children[0]) if node.children else self.line
         return Block(
-            "footnote", line, {"number": number, "id": f"fn-{number}"}, children=self.blocks(node.children)
+            "footnote",
+            line,
+            {"number": number, "id": f"fn-{number}"},
+            children=self.blocks(node.children),
         )
 
     # fenced divs
@@ -377,7 +403,9 @@ class _Reader:
             media = attributes["for"].split()
             for name in media:
                 if name not in MEDIA:
-                    raise self.refuse(f'for="{attributes["for"]}": no medium "{name}"' + suggestion(name, MEDIA))
+                    raise self.refuse(
+                        f'for="{attributes["for"]}": no medium "{name}"' + suggestion(name, MEDIA)
+                    )
             if not media:
                 raise self.refuse(f'for="" names no medium (allowed: {", ".join(MEDIA)})')
         if kind == "correction":
@@ -387,14 +415,19 @@ class _Reader:
                 found = attributes["date"]
                 raise self.refuse(f'date="{found}" is not a date; write it as 2026-06-05') from None
         if kind == "embed" and not attributes["url"].startswith(("https://", "http://")):
-            raise self.refuse(f'url="{attributes["url"]}" is not a web address; begin it with https://')
+            raise self.refuse(
+                f'url="{attributes["url"]}" is not a web address; begin it with https://'
+            )
         if kind == "audio":
             self.file(attributes["src"], line)
 
     def entries(self, node: SyntaxTreeNode, kind: str, line: int) -> tuple[Block, ...]:
         lists = [child for child in node.children if child.type in ("bullet_list", "ordered_list")]
         if len(lists) != 1 or len(node.children) != 1:
-            raise self.refuse(f'"{kind}" holds one list and nothing else; write its entries as "- **term** words"', line)
+            raise self.refuse(
+                f'"{kind}" holds one list and nothing else; write its entries as "- **term** words"',
+                line,
+            )
         return tuple(self.entry(child, kind) for child in lists[0].children)
 
     def entry(self, node: SyntaxTreeNode, kind: str) -> Block:
@@ -402,11 +435,20 @@ class _Reader:
         children = self.blocks(node.children)
         first = children[0] if children else None
         if first and first.kind == "run-in":
-            return Block("entry", line, head=first.head, inlines=first.inlines, children=children[1:])
-        if first and first.kind == "paragraph" and first.inlines and first.inlines[0].kind == "strong":
+            return Block(
+                "entry", line, head=first.head, inlines=first.inlines, children=children[1:]
+            )
+        if (
+            first
+            and first.kind == "paragraph"
+            and first.inlines
+            and first.inlines[0].kind == "strong"
+        ):
             term, rest = first.inlines[0], _trimmed(first.inlines[1:])
             return Block("entry", line, head=term.children, inlines=rest, children=children[1:])
-        raise self.refuse(f'an entry of "{kind}" begins with its term in bold: "- **term** words"', line)
+        raise self.refuse(
+            f'an entry of "{kind}" begins with its term in bold: "- **term** words"', line
+        )
 
     # words
 
@@ -431,11 +473,15 @@ class _Reader:
             elif node.type == "image":
                 yield self.image(node)
             elif node.type == "link":
-                yield Inline("link", children=tuple(self._inlines(node.children)), attributes=self.link(node))
+                yield Inline(
+                    "link", children=tuple(self._inlines(node.children)), attributes=self.link(node)
+                )
             elif node.type == "span":
                 attributes = {key: str(value) for key, value in node.attrs.items()}
                 self._allow("[…]{…}", attributes, SPAN_ATTRIBUTES)
-                yield Inline("span", children=tuple(self._inlines(node.children)), attributes=attributes)
+                yield Inline(
+                    "span", children=tuple(self._inlines(node.children)), attributes=attributes
+                )
             elif kind:
                 yield Inline(kind, children=tuple(self._inlines(node.children)))
             else:
@@ -453,7 +499,9 @@ class _Reader:
     def image(self, node: SyntaxTreeNode) -> Inline:
         source = self._address(str(node.attrs.get("src", "")))
         if _SCHEME.match(source):
-            raise self.refuse(f'image "{source}" is on another server; keep a copy beside episode.md')
+            raise self.refuse(
+                f'image "{source}" is on another server; keep a copy beside episode.md'
+            )
         self.file(source, self.line)
         alt = "".join(words((inline,)) for inline in self._inlines(node.children))
         title = str(node.attrs.get("title", ""))
@@ -466,9 +514,14 @@ class _Reader:
         return href if _SCHEME.match(href) else unquote(href)
 
     def link(self, node: SyntaxTreeNode) -> dict[str, str]:
-        href, title = self._address(str(node.attrs.get("href", ""))), str(node.attrs.get("title", ""))
+        href, title = (
+            self._address(str(node.attrs.get("href", ""))),
+            str(node.attrs.get("title", "")),
+        )
         if not href:
-            raise self.refuse(f'the link "{_link_words(node)}" leads nowhere; write [words](address)')
+            raise self.refuse(
+                f'the link "{_link_words(node)}" leads nowhere; write [words](address)'
+            )
         if href.startswith("#"):
             return {"anchor": href[1:], "title": title}
         if found := _EPISODE_LINK.match(href):
@@ -499,7 +552,13 @@ _BLOCKS: Mapping[str, Callable[[_Reader, SyntaxTreeNode, int], Block]] = {
     "fence_div": _Reader.fence,
 }
 
-_INLINES = {"em": "emphasis", "strong": "strong", "s": "strike", "softbreak": "space", "hardbreak": "break"}
+_INLINES = {
+    "em": "emphasis",
+    "strong": "strong",
+    "s": "strike",
+    "softbreak": "space",
+    "hardbreak": "break",
+}
 
 
 def _plain(text: str) -> tuple[Inline, ...]:
@@ -533,7 +592,12 @@ def _attributed(children: tuple[Block, ...]) -> tuple[tuple[Block, ...], dict[st
     breaks = [i for i, inline in enumerate(last.inlines) if inline.kind in ("space", "break")]
     start = breaks[-1] + 1 if breaks else 0
     tail = last.inlines[start:]
-    if not tail or tail[0].kind != "text" or not _DASH.match(tail[0].text) or (start == 0 and len(children) == 1):
+    if (
+        not tail
+        or tail[0].kind != "text"
+        or not _DASH.match(tail[0].text)
+        or (start == 0 and len(children) == 1)
+    ):
         return children, {}
     by, _, role = _DASH.sub("", words(tail), count=1).partition(",")
     kept = last.inlines[: max(start - 1, 0)]
@@ -554,7 +618,10 @@ def _marked_repeats(found: tuple[Block, ...]) -> tuple[Block, ...]:
         )
     )
     return tuple(
-        replace(block, attributes={**block.attributes, "repeats": "true" if _repeats(block, body) else ""})
+        replace(
+            block,
+            attributes={**block.attributes, "repeats": "true" if _repeats(block, body) else ""},
+        )
         if block.kind == "pull"
         else block
         for block in found

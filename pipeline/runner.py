@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -120,17 +120,17 @@ class Desk:
         self.root, self.jobs = root, max(1, jobs)
         self.reporter: Reporter = reporter or Silent()
         self.stages = installed() if stages is None else dict(stages)
-        self.publication = config.publication(root)
         remembered = identity.recorded(root)
-        if remembered.podcast_guid:
-            self.publication = replace(self.publication, podcast_guid=remembered.podcast_guid)
+        self.publication = _identified(config.publication(root), remembered)
         self.contents = source.contents(root, self.publication, remembered)
         self.listings = source.published(self.contents.listings, now)
         self.scheduled = tuple(one for one in self.contents.listings if one.published > now)
         if not self.contents.errors:
             identity.refuse_changes(remembered, self.publication, self.contents.listings)
         self.store = Store(root)
-        self.templates = Templates(search_path(root, self.publication.theme), self.store.home / "templates")
+        self.templates = Templates(
+            search_path(root, self.publication.theme), self.store.home / "templates"
+        )
         self.made: dict[tuple[str, str], Artifacts] = {}
         self._episodes: dict[str, Episode] = {}
         self.notes: list[str] = []
@@ -163,7 +163,9 @@ class Desk:
 
     def episode(self, slug: str) -> Episode:
         """An episode with its body; the latest ones read stay at hand."""
-        found = self._episodes.pop(slug, None) or source.episode(self.contents.sources[slug], self.root)
+        found = self._episodes.pop(slug, None) or source.episode(
+            self.contents.sources[slug], self.root
+        )
         self._episodes[slug] = found
         if len(self._episodes) > AT_HAND:
             del self._episodes[next(iter(self._episodes))]
@@ -207,7 +209,9 @@ class Desk:
         """The fingerprint of everything a stage depends on, by name."""
         found = {"code": stage.version or _code(stage.function.__module__)}
         found |= {f"library {name}": _version(name) for name in stage.libraries}
-        found |= {name: self.fingerprint(name, subject) for name in stage.parameters if name not in TOOLS}
+        found |= {
+            name: self.fingerprint(name, subject) for name in stage.parameters if name not in TOOLS
+        }
         return found
 
     def state(self, name: str) -> str:
@@ -215,7 +219,9 @@ class Desk:
         if name not in self._states:
             kind, _, path = name.partition(" ")
             self._states[name] = (
-                self.templates.state(path) if kind == "template" else self.store.hashed(self.root / path)
+                self.templates.state(path)
+                if kind == "template"
+                else self.store.hashed(self.root / path)
             )
         return self._states[name]
 
@@ -245,7 +251,9 @@ class Desk:
             }
             values = {name: self._value(name, subject, tools) for name in stage.parameters}
             try:
-                made = Artifacts(self.store.keep(_artifact(stage, one)) for one in stage.function(**values))
+                made = Artifacts(
+                    self.store.keep(_artifact(stage, one)) for one in stage.function(**values)
+                )
             except SimulcastError:
                 raise
             except Exception as error:
@@ -346,7 +354,9 @@ def _make(
 Result = tuple[Artifacts, dict[str, str], list[str]] | SimulcastError
 
 
-def _settle(desk: Desk, task: Task, result: Result, outcome: Outcome, failed: dict[str, str]) -> None:
+def _settle(
+    desk: Desk, task: Task, result: Result, outcome: Outcome, failed: dict[str, str]
+) -> None:
     name, subject = task.stage.name, task.subject
     if isinstance(result, SimulcastError):
         outcome.failed[subject] = result
@@ -429,7 +439,9 @@ def _at_work(index: int) -> Result:
 
 def _artifact(stage: Stage, found: Any) -> Artifact:
     if not isinstance(found, Artifact):
-        raise StageError(f'stage "{stage.name}" yields a {type(found).__name__}; it must yield Artifact(path, content)')
+        raise StageError(
+            f'stage "{stage.name}" yields a {type(found).__name__}; it must yield Artifact(path, content)'
+        )
     return found
 
 
@@ -456,7 +468,9 @@ def _details(desk: Desk, task: Task) -> dict[str, str]:
     for name in ("publication", "listing", "sound", "voice"):
         if name in task.inputs:
             value = desk.given(name, task.subject)
-            found |= {f"{name}.{f.name}": _hash(repr(getattr(value, f.name))) for f in fields(value)}
+            found |= {
+                f"{name}.{f.name}": _hash(repr(getattr(value, f.name))) for f in fields(value)
+            }
     return found
 
 
@@ -487,7 +501,9 @@ def _reasons(desk: Desk, stage: Stage, subject: str) -> list[str]:
     changed = [name for name in now if now[name] != before.inputs.get(name, "")]
     finer = {name.partition(".")[0] for name in changed if "." in name}
     reasons = [_named(name, desk, subject) for name in changed if name not in finer]
-    reasons += [f"{name} changed" for name, state in before.used.items() if desk.state(name) != state]
+    reasons += [
+        f"{name} changed" for name, state in before.used.items() if desk.state(name) != state
+    ]
     return reasons or ["what it made is no longer in the store"]
 
 
@@ -503,12 +519,21 @@ def _named(name: str, desk: Desk, subject: str) -> str:
     owner, _, key = name.partition(".")
     if key:
         table = {"listing": f"content/{subject}/episode.md", "publication": "publication.toml"}
-        where = table.get(owner, f"publication.toml [{'audio' if owner == 'sound' else 'narration'}]")
+        where = table.get(
+            owner, f"publication.toml [{'audio' if owner == 'sound' else 'narration'}]"
+        )
         return f"{where}: {key} changed"
     return names.get(name, f"{name} changed")
 
 
 # --- what code hashes to ----------------------------------------------------------------------------
+
+
+_PACKAGE = Path(__file__).parent
+_IMPORT = re.compile(
+    r"^[ \t]*(?:import[ \t]+(pipeline[\w.]*)|from[ \t]+(pipeline[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*))",
+    re.MULTILINE,
+)
 
 
 @cache
@@ -518,41 +543,38 @@ def _code(module: str) -> str:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        text = _text(name)
-        seen[name] = _hash(text)
-        waiting += [found for found in _imported(text) if found.startswith("pipeline")]
+        if name not in seen:
+            text = _text(name)
+            seen[name] = _hash(text)
+            waiting += _imported(name)
     return _hash(*(f"{name} {digest}" for name, digest in sorted(seen.items())))
 
 
 @cache
 def _text(module: str) -> str:
+    file = _file(module)
+    return file.read_text("utf-8") if file else ""
+
+
+def _file(module: str) -> Path | None:
+    """Where a module's source lies; our own are found without importing anything."""
+    if module == "pipeline" or module.startswith("pipeline."):
+        path = _PACKAGE.joinpath(*module.split(".")[1:])
+        candidates = (path.with_suffix(".py"), path / "__init__.py")
+        return next((file for file in candidates if file.is_file()), None)
     spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return ""
-    return Path(spec.origin).read_text("utf-8")
-
-
-def _imported(text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            for alias in node.names:
-                if _is_module(f"{node.module}.{alias.name}"):
-                    yield f"{node.module}.{alias.name}"
+    source_file = spec.origin if spec else None
+    return Path(source_file) if source_file and source_file.endswith(".py") else None
 
 
 @cache
-def _is_module(name: str) -> bool:
-    if not name.startswith("pipeline."):
-        return False
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+def _imported(module: str) -> tuple[str, ...]:
+    """The modules of pipeline that a module imports, anywhere in it."""
+    found: set[str] = set()
+    for plain, parent, names in _IMPORT.findall(_text(module)):
+        found.add(plain or parent)
+        found |= {f"{parent}.{name}" for name in re.findall(r"\w+", names) if parent}
+    return tuple(name for name in sorted(found) if _file(name))
 
 
 @cache
@@ -570,3 +592,8 @@ def _hash(*parts: str) -> str:
         digest.update(b"\0")
     return digest.hexdigest()
 
+
+def _identified(publication: Publication, remembered: identity.Identities) -> Publication:
+    """The publication with its show's guid: the one published, else its own, else the one it will be known by."""
+    guid = remembered.podcast_guid or publication.podcast_guid or identity.podcast_guid(publication)
+    return replace(publication, podcast_guid=guid)

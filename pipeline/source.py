@@ -87,16 +87,27 @@ def _source(folder: Path, root: Path) -> Source:
     front, lines, body, first_line = _split(text, where)
     listing = _listing(front, lines, where, folder.name)
     if not body.strip():
-        raise AuthorError(where, first_line, "has front matter and no text; write the episode below the second ---")
+        raise AuthorError(
+            where,
+            first_line,
+            "has front matter and no text; write the episode below the second ---",
+        )
     return Source(listing, where, body, first_line, hashlib.sha256(data).hexdigest(), lines)
+
+
+def ascii_slug(text: str) -> str:
+    """Words as a folder's name, which becomes an address: a–z, 0–9 and single hyphens; may be empty."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")
 
 
 def _check_slug(slug: str, where: str) -> None:
     if not _SLUG.fullmatch(slug):
-        plain = unicodedata.normalize("NFKD", slug).encode("ascii", "ignore").decode()
-        better = re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-") or "07-name"
+        better = ascii_slug(slug) or "07-name"
         raise AuthorError(
-            where, None, f'the folder "{slug}" becomes an address: use a–z, 0–9 and single hyphens, e.g. "{better}"'
+            where,
+            None,
+            f'the folder "{slug}" becomes an address: use a–z, 0–9 and single hyphens, e.g. "{better}"',
         )
 
 
@@ -108,7 +119,9 @@ def _bytes(file: Path, where: str) -> bytes:
     except OSError as error:
         raise AuthorError(where, None, f"cannot be read: {error.strerror}") from error
     if len(data) > LARGEST:
-        raise AuthorError(where, None, f"has {len(data):,} bytes; at most {LARGEST:,} are read as one episode")
+        raise AuthorError(
+            where, None, f"has {len(data):,} bytes; at most {LARGEST:,} are read as one episode"
+        )
     return data
 
 
@@ -118,13 +131,19 @@ def _text(data: bytes, where: str) -> str:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise AuthorError(where, line, f"is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8") from None
+        raise AuthorError(
+            where, line, f"is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+        ) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    for number, line in enumerate(text.split("\n"), 1):
-        for character in line if not line.isprintable() else "":
-            if unicodedata.category(character) == "Cc" and character != "\t" or character in "\ufffe\uffff":
+    for number, written_line in enumerate(text.split("\n"), 1):
+        for character in written_line if not written_line.isprintable() else "":
+            if (
+                unicodedata.category(character) == "Cc" and character != "\t"
+            ) or character in "\ufffe\uffff":
                 raise AuthorError(
-                    where, number, f"holds the control character U+{ord(character):04X}; delete it (feeds may not hold it)"
+                    where,
+                    number,
+                    f"holds the control character U+{ord(character):04X}; delete it (feeds may not hold it)",
                 )
     return text
 
@@ -133,7 +152,11 @@ def _split(text: str, where: str) -> tuple[dict[str, Any], dict[str, int], str, 
     """Front matter with the line of each key, the body, and the body's first line."""
     lines = text.split("\n")
     if lines[0].rstrip() != "---":
-        raise AuthorError(where, 1, 'begins without front matter; the first line is "---", then title, number, published, summary')
+        raise AuthorError(
+            where,
+            1,
+            'begins without front matter; the first line is "---", then title, number, published, summary',
+        )
     end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() in ("---", "...")), None)
     if end is None:
         raise AuthorError(where, 1, 'the front matter is never closed; end it with a line "---"')
@@ -149,21 +172,29 @@ def _yaml(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
     try:
         node = loader.get_single_node()
         if node is None:
-            raise AuthorError(where, 1, "the front matter is empty; it needs title, number, published, summary")
+            raise AuthorError(
+                where, 1, "the front matter is empty; it needs title, number, published, summary"
+            )
         if not isinstance(node, yaml.MappingNode):
             raise AuthorError(where, 2, 'front matter is written as "key: value" lines')
         lines: dict[str, int] = {}
         for key, _ in node.value:
             line = key.start_mark.line + 2
             if key.value in lines:
-                raise AuthorError(where, line, f'"{key.value}" stands twice; the first is on line {lines[key.value]}')
+                raise AuthorError(
+                    where,
+                    line,
+                    f'"{key.value}" stands twice; the first is on line {lines[key.value]}',
+                )
             lines[key.value] = line
         return loader.construct_document(node), lines
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 2 if mark else 1
-        raise AuthorError(where, line, f'front matter is not YAML: {problem}; put words with ":" or "#" in quotes') from None
+        raise AuthorError(
+            where, line, f'front matter is not YAML: {problem}; put words with ":" or "#" in quotes'
+        ) from None
     finally:
         loader.dispose()
 
@@ -173,7 +204,9 @@ def _listing(front: dict[str, Any], lines: Mapping[str, int], where: str, slug: 
         return lines.get(str(at[0]), 1) if at else 1
 
     for name in _NOT_AUTHORS & set(front):
-        raise AuthorError(where, lines[name], f'"{name}" is the folder\'s name; rename the folder instead')
+        raise AuthorError(
+            where, lines[name], f'"{name}" is the folder\'s name; rename the folder instead'
+        )
     refuse_bad_dates(front, ("published", "updated"), where, line)
     listing = replace(written(Listing, front, where, line), slug=slug)
     _check_listing(listing, where, line)
@@ -189,28 +222,42 @@ def _check_listing(listing: Listing, where: str, line: Any) -> None:
     numbered = _NUMBERED.match(listing.slug)
     if numbered and int(numbered[1]) != listing.number:
         raise AuthorError(
-            where, line(("number",)), f'number: {listing.number}, but the folder is "{listing.slug}"; let them agree'
+            where,
+            line(("number",)),
+            f'number: {listing.number}, but the folder is "{listing.slug}"; let them agree',
         )
     if listing.updated and listing.updated < listing.published:
-        raise AuthorError(where, line(("updated",)), f"updated: {listing.updated} is before published: {listing.published}")
+        raise AuthorError(
+            where,
+            line(("updated",)),
+            f"updated: {listing.updated} is before published: {listing.published}",
+        )
 
 
-def _repeated_numbers(publication: Publication, sources: Mapping[str, Source]) -> dict[str, AuthorError]:
-    taken = {(None, entry.number): "content/publication.toml" for entry in publication.series.entries}
+def _repeated_numbers(
+    publication: Publication, sources: Mapping[str, Source]
+) -> dict[str, AuthorError]:
+    taken: dict[tuple[int | None, int], str] = {
+        (None, entry.number): "content/publication.toml" for entry in publication.series.entries
+    }
     errors: dict[str, AuthorError] = {}
     for slug, source in sources.items():
         listing = source.listing
         key = (listing.season, listing.number)
         if listing.type == "full" and key in taken:
             errors[slug] = AuthorError(
-                source.where, source.lines.get("number"), f"number: {listing.number} is taken by {taken[key]}"
+                source.where,
+                source.lines.get("number"),
+                f"number: {listing.number} is taken by {taken[key]}",
             )
         elif listing.type == "full":
             taken[key] = source.where
     return errors
 
 
-def _identified(source: Source, publication: Publication, remembered: identity.Identities) -> Source:
+def _identified(
+    source: Source, publication: Publication, remembered: identity.Identities
+) -> Source:
     own = source.listing
     known = remembered.episodes.get(own.slug) or identity.of(publication, own)
     return replace(source, listing=replace(own, guid=known.guid, podcast_guid=known.podcast_guid))
@@ -229,8 +276,12 @@ def episode(source: Source, root: Path) -> Episode:
     for name, line in files.items():
         if not (folder / name).is_file():
             have = [f.name for f in folder.iterdir() if f.is_file() and f.name != "episode.md"]
-            raise AuthorError(source.where, line, f'the file "{name}" is missing' + suggestion(name, have))
-    return Episode(source.listing, source.where, document.blocks, document.footnotes, tuple(sorted(files)))
+            raise AuthorError(
+                source.where, line, f'the file "{name}" is missing' + suggestion(name, have)
+            )
+    return Episode(
+        source.listing, source.where, document.blocks, document.footnotes, tuple(sorted(files))
+    )
 
 
 def recording(listing: Listing, root: Path) -> Path | None:
@@ -242,11 +293,19 @@ def recording(listing: Listing, root: Path) -> Path | None:
     if listing.recording:
         file = root / listing.recording
         if ".." in Path(listing.recording).parts or listing.recording.startswith("/"):
-            raise AuthorError(where, None, f'recording: "{listing.recording}" must be a path below the publication')
+            raise AuthorError(
+                where,
+                None,
+                f'recording: "{listing.recording}" must be a path below the publication',
+            )
         if not file.is_file():
             raise AuthorError(where, None, f'recording: "{listing.recording}" is missing')
         return file
-    found = [file for ending in RECORDINGS if (file := root / "audio" / f"{listing.slug}{ending}").is_file()]
+    found = [
+        file
+        for ending in RECORDINGS
+        if (file := root / "audio" / f"{listing.slug}{ending}").is_file()
+    ]
     if len(found) > 1:
         names = " and ".join(f"audio/{file.name}" for file in found)
         raise AuthorError(where, None, f"has two recordings, {names}; keep one")

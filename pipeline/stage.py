@@ -131,9 +131,7 @@ def stage(
 
     def declare(function: Function) -> Stage:
         parameters = tuple(inspect.signature(function).parameters)
-        return Stage(
-            function.__name__, per, function, parameters, version, tuple(libraries)
-        )
+        return Stage(function.__name__, per, function, parameters, version, tuple(libraries))
 
     return declare
 
@@ -174,7 +172,12 @@ def in_order(stages: Mapping[str, Stage]) -> dict[str, Stage]:
     for one in stages.values():
         for name in one.after:
             if name not in stages:
-                allowed = GIVENS | TOOLS | set(stages) | (EPISODE_GIVENS if one.per == "episode" else set())
+                allowed = (
+                    GIVENS
+                    | TOOLS
+                    | set(stages)
+                    | (EPISODE_GIVENS if one.per == "episode" else set())
+                )
                 raise StageError(
                     f'stage "{one.name}" asks for "{name}", which is neither a given nor a stage'
                     + suggestion(name, allowed)

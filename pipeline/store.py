@@ -109,7 +109,9 @@ class Store:
 
     def recorded(self, stage: str, key: str, now: Callable[[str], str]) -> Artifacts | None:
         """What a stage made of these inputs before, if every file it looked up then is still as it was."""
-        rows = self._database.execute("SELECT used, made FROM records WHERE stage = ? AND key = ?", (stage, key))
+        rows = self._database.execute(
+            "SELECT used, made FROM records WHERE stage = ? AND key = ?", (stage, key)
+        )
         for used, made in rows.fetchall():
             if all(now(name) == state for name, state in json.loads(used).items()):
                 found = self._artifacts(json.loads(made))
@@ -147,13 +149,16 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return ""
         key = str(file)
-        row = self._database.execute("SELECT size, mtime, sha256 FROM hashes WHERE path = ?", (key,)).fetchone()
+        row = self._database.execute(
+            "SELECT size, mtime, sha256 FROM hashes WHERE path = ?", (key,)
+        ).fetchone()
         if row and row[:2] == (stat.st_size, stat.st_mtime_ns):
             return str(row[2])
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         self._database.execute(
-            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", (key, stat.st_size, stat.st_mtime_ns, digest)
+            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
+            (key, stat.st_size, stat.st_mtime_ns, digest),
         )
         return digest
 
@@ -161,7 +166,10 @@ class Store:
 
     def lay(self, artifacts: Iterable[Made]) -> list[str]:
         """Put artifacts in their places below build/, each whole; the paths that changed."""
-        known = {row[0]: row[1:] for row in self._database.execute("SELECT path, sha256, size, mtime FROM laid")}
+        known = {
+            row[0]: row[1:]
+            for row in self._database.execute("SELECT path, sha256, size, mtime FROM laid")
+        }
         changed = []
         for made in artifacts:
             target = self.build / made.path
@@ -170,7 +178,8 @@ class Store:
             write_whole(target, Path(made.file))
             changed.append(made.path)
             self._database.execute(
-                "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)", (made.path, made.sha256, *_stat(target))
+                "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
+                (made.path, made.sha256, *_stat(target)),
             )
         self._database.commit()
         return changed
@@ -179,7 +188,9 @@ class Store:
         """Remove from build/ what was laid there before and is made no more; the paths removed."""
         wanted = set(paths)
         gone = sorted(
-            row[0] for row in self._database.execute("SELECT path FROM laid") if row[0] not in wanted
+            row[0]
+            for row in self._database.execute("SELECT path FROM laid")
+            if row[0] not in wanted
         )
         for path in gone:
             file = self.build / path
@@ -206,7 +217,7 @@ def _remove_empty(folder: Path, top: Path) -> None:
 
 def _move(source: Path, target: Path) -> None:
     try:
-        os.replace(source, target)
+        source.replace(target)
     except OSError:  # another disk
         write_whole(target, source)
         source.unlink()
@@ -222,7 +233,7 @@ def write_whole(target: Path, content: bytes | Path) -> None:
                 shutil.copyfile(content, partial)
             else:
                 partial.write_bytes(content)
-            os.replace(partial, target)
+            partial.replace(target)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,9 @@ def search_path(root: Path, theme: str) -> tuple[Path, ...]:
             have = {path.parent.name for home in homes for path in home.glob("*/theme.toml")}
             raise TemplateError(f'there is no theme "{theme}"' + suggestion(theme, have))
         if theme in seen:
-            raise TemplateError(f"themes extend each other in a circle: {' → '.join([*seen, theme])}")
+            raise TemplateError(
+                f"themes extend each other in a circle: {' → '.join([*seen, theme])}"
+            )
         seen.append(theme)
         folders.extend(found)
         parents = (_toml(folder / "theme.toml").get("extends", "") for folder in found)
@@ -98,7 +100,11 @@ class Templates:
             for folder in reversed(self.folders):
                 for key, value in _toml(folder / "theme.toml").items():
                     old = merged.get(key)
-                    merged[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
+                    merged[key] = (
+                        {**old, **value}
+                        if isinstance(old, dict) and isinstance(value, dict)
+                        else value
+                    )
             self._theme = merged
         return self._theme
 
@@ -146,9 +152,11 @@ class Templates:
         try:
             return self.environment.get_template(name).render(values)
         except jinja2.TemplateNotFound as error:
-            raise self._missing(error.name or name) from error
+            raise self._missing(str(error.name or name)) from error
         except jinja2.TemplateSyntaxError as error:
-            raise TemplateError(f"{self._shown(error.filename or name)}:{error.lineno}: {error.message}") from error
+            raise TemplateError(
+                f"{self._shown(error.filename or name)}:{error.lineno}: {error.message}"
+            ) from error
         except (jinja2.TemplateError, TypeError, AttributeError, KeyError, ValueError) as error:
             raise TemplateError(f"{self._where(error, name)}: {error}") from error
 
@@ -228,10 +236,14 @@ def _environment(templates: Templates) -> Environment:
 
 
 def shown(blocks: Iterable[Block], medium: str) -> Iterator[Block]:
-    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing."""
+    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing.
+
+    What is for email is for its plain text too: the two are one message, of which a reader sees one.
+    """
+    names = {medium, "email"} if medium == "text" else {medium}
     for block in blocks:
         if block.kind in ("only", "except"):
-            if (medium in block.attributes["for"].split()) == (block.kind == "only"):
+            if names.isdisjoint(block.attributes["for"].split()) == (block.kind == "except"):
                 yield from shown(block.children, medium)
         else:
             yield block
@@ -243,7 +255,9 @@ def _blocks(context: Context, blocks: Sequence[Block], folder: str = "blocks") -
     extension = EXTENSIONS[medium] if folder == "blocks" else ".html"
     environment = context.environment
     out = "".join(
-        environment.get_template(f"{medium}/{folder}/{block.kind}{extension}").render(shared, block=block)
+        environment.get_template(f"{medium}/{folder}/{block.kind}{extension}").render(
+            shared, block=block
+        )
         for block in shown(blocks, medium)
     )
     return _safe(out, context)
@@ -277,10 +291,12 @@ def _locale(language: str) -> Any:
     raise AssertionError("Babel knows English")
 
 
-def _day(context: Context, when: datetime) -> str:
-    """A date as the publication's language writes it: 3 June 2026."""
+def _day(context: Context, when: date | str) -> str:
+    """A date, or its ISO form as an attribute holds it, as the publication's language writes it: 3 June 2026."""
     from babel.dates import format_date
 
+    if isinstance(when, str):
+        when = date.fromisoformat(when)
     return str(format_date(when, "d MMMM y", locale=_locale(context["publication"].language)))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import AuthorError, suggestion
@@ -19,14 +18,21 @@ DATE = "write it as 2026-06-03T08:00:00Z"
 _DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)")
 
 
-@cache
-def _adapter(kind: type) -> TypeAdapter[Any]:
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Value]) -> TypeAdapter[Value]:
+    """The checker of a kind, made once: that costs more than a hundred checks."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind)
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
-def written(kind: type[Value], data: Mapping[str, Any], where: str, line: Callable[[Location], int]) -> Value:
+def written(
+    kind: type[Value], data: Mapping[str, Any], where: str, line: Callable[[Location], int]
+) -> Value:
     """`data` as a value of that kind; `line` tells on which line of the file `where` a key stands.
 
     Raises AuthorError with all faults: unknown and missing keys, values of the wrong kind.
@@ -34,22 +40,32 @@ def written(kind: type[Value], data: Mapping[str, Any], where: str, line: Callab
     from pydantic import ValidationError
 
     try:
-        return _adapter(kind).validate_python(data)  # type: ignore[no-any-return]
+        return _adapter(kind).validate_python(data)
     except ValidationError as error:
         faults = [AuthorError(where, line(e["loc"]), _message(kind, e)) for e in error.errors()]
         raise AuthorError.all(sorted(faults, key=lambda fault: fault.line or 0)) from None
 
 
-def refuse_bad_dates(data: Mapping[str, Any], names: tuple[str, ...], where: str, line: Callable[[Location], int]) -> None:
+def refuse_bad_dates(
+    data: Mapping[str, Any], names: tuple[str, ...], where: str, line: Callable[[Location], int]
+) -> None:
     """A date is written in full, with its time zone: a number or a bare day would be guessed at."""
     for name in names:
         found = data.get(name)
-        if found is not None and not isinstance(found, datetime) and not _DATE_AND_TIME.fullmatch(str(found)):
-            raise AuthorError(where, line((name,)), f'{name}: "{found}" is not a date and time with a zone; {DATE}')
+        if (
+            found is not None
+            and not isinstance(found, datetime)
+            and not _DATE_AND_TIME.fullmatch(str(found))
+        ):
+            raise AuthorError(
+                where,
+                line((name,)),
+                f'{name}: "{found}" is not a date and time with a zone; {DATE}',
+            )
 
 
 def _message(kind: type, error: Mapping[str, Any]) -> str:
-    location = [part for part in error["loc"]]
+    location = list(error["loc"])
     name, path = str(location[-1]), ".".join(map(str, location))
     if error["type"] == "unexpected_keyword_argument":
         return f'unknown key "{name}"' + suggestion(name, _fields(kind, tuple(location[:-1])))

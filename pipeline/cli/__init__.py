@@ -1,0 +1,112 @@
+"""The commands: the only room that prints, reads the clock, the environment or the terminal."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+
+import click
+
+from pipeline import __version__
+from pipeline.errors import OutsideError, SimulcastError
+from pipeline.stage import GROUP, installed
+
+COMMANDS = {
+    "new": "beginning:new",
+    "build": "building:build",
+    "check": "building:check",
+    "why": "building:why",
+    "preview": "previewing:preview",
+    "publish": "publishing:publish",
+    "send": "publishing:send",
+    "status": "publishing:status",
+    "subscribers": "subscribing:subscribers",
+    "stages": "building:stages",
+}
+"""Where each command lies: loaded when it is asked for, so that none pays for another's imports."""
+
+OUTSIDE = 3
+
+
+class Commands(click.Group):
+    """Our own commands, then one for every installed stage."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*COMMANDS, *_stage_names()]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name in COMMANDS:
+            module, _, function = COMMANDS[name].partition(":")
+            command = getattr(importlib.import_module(f"pipeline.cli.{module}"), function)
+            assert isinstance(command, click.Command)
+            return command
+        if name in _stage_names():
+            from pipeline.cli.building import stage_command
+
+            return stage_command(installed()[name])
+        return None
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and self.get_command(context, args[0]) is None:
+            from pipeline.errors import suggestion
+
+            context.fail(
+                f'no command "{args[0]}"' + suggestion(args[0], self.list_commands(context))
+            )
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        stages = installed()
+        limit = formatter.width - 6 - max(map(len, [*COMMANDS, *stages]), default=0)
+        rows = [(name, self._short(context, name, limit)) for name in COMMANDS]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+        with formatter.section(
+            "Stages (each makes one thing, and what it needs: simulcast audio 06)"
+        ):
+            formatter.write_dl([(name, _short(one.help, limit)) for name, one in stages.items()])
+
+    def _short(self, context: click.Context, name: str, limit: int) -> str:
+        command = self.get_command(context, name)
+        return command.get_short_help_str(limit) if command else ""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run a command; what we refuse is said in one place, and sets the exit code."""
+        try:
+            return super().invoke(context)
+        except OutsideError as error:
+            _complain(error)
+            context.exit(OUTSIDE)
+        except SimulcastError as error:
+            _complain(error)
+            context.exit(1)
+
+
+def _short(text: str, limit: int) -> str:
+    return click.Command(None, help=text).get_short_help_str(limit)
+
+
+def _complain(error: SimulcastError) -> None:
+    click.secho(str(error), err=True, fg="red")
+
+
+def _stage_names() -> list[str]:
+    return sorted({point.name for point in entry_points(group=GROUP)} - set(COMMANDS))
+
+
+def names() -> Iterator[str]:
+    """Every command there is."""
+    yield from COMMANDS
+    yield from _stage_names()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="simulcast")
+def main() -> None:
+    """One episode file goes out at once as an email, a page, feeds and a podcast.
+
+    Begin with "simulcast new publication DIR"; then "simulcast publish" does it all.
+    """

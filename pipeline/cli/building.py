@@ -1,0 +1,270 @@
+"""build, check, why, stages, and one command for every stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import Session, everywhere
+from pipeline.errors import AuthorError, SimulcastError, suggestion
+from pipeline.stage import Stage, chosen, installed
+
+if TYPE_CHECKING:
+    from pipeline.check import Finding
+    from pipeline.cli.terminal import Terminal
+    from pipeline.runner import Desk, Report
+
+
+def slug_of(desk: Desk, name: str) -> str:
+    """The slug of the episode that is meant by "06", "6", its slug or its folder.
+
+    Raises AuthorError: what is wrong with that episode, or that there is none of the name.
+    """
+    name = name.rstrip("/").removesuffix("/episode.md").rpartition("/")[2] or name
+    listings = {listing.slug: listing.number for listing in desk.contents.listings}
+    found = [
+        slug
+        for slug, number in listings.items()
+        if name == slug or (name.isdecimal() and int(name) == number)
+    ]
+    if found:
+        if found[0] not in {listing.slug for listing in desk.listings}:
+            when = next(one.published for one in desk.scheduled if one.slug == found[0])
+            raise AuthorError(
+                f"content/{found[0]}/episode.md",
+                None,
+                f"is not out before {when}; --now {when.isoformat()} shows it",
+            )
+        return found[0]
+    for slug, error in desk.contents.errors.items():
+        if name == slug or (
+            name.isdecimal() and slug.partition("-")[0].lstrip("0") == name.lstrip("0")
+        ):
+            raise error
+    raise SimulcastError(f'there is no episode "{name}"' + suggestion(name, listings))
+
+
+def run(
+    session: Session,
+    terminal: Terminal,
+    desk: Desk,
+    episode: str | None,
+    stages: Iterable[Stage] | None = None,
+) -> Report:
+    """One build, as asked for; an ampler report is the caller's."""
+    from pipeline.runner import build as make
+
+    return make(desk, stages, slug_of(desk, episode) if episode else None)
+
+
+def told(report: Report) -> dict[str, Any]:
+    """A build as JSON tells it."""
+    return {
+        "made": report.made,
+        "reused": report.reused,
+        "stages": {
+            name: {
+                "made": outcome.made,
+                "reused": outcome.reused,
+                "failed": {subject: str(error) for subject, error in outcome.failed.items()},
+                "skipped": outcome.skipped,
+            }
+            for name, outcome in report.outcomes.items()
+        },
+        "changed": list(report.changed),
+        "removed": list(report.removed),
+        "scheduled": {one.slug: one.published.isoformat() for one in report.scheduled},
+        "errors": [str(error) for error in report.errors],
+        "notes": list(report.notes),
+    }
+
+
+def shown(report: Report) -> str:
+    """A build as a person reads it: a line a stage, where something was made, failed or was skipped."""
+    from pipeline.cli.terminal import count, table
+
+    if report.made == 0 and not report.errors:
+        return f"Nothing to make: all {count(report.reused, 'result')} are as they were."
+    rows = [(f"  {name}", _what(outcome)) for name, outcome in report.outcomes.items()]
+    return table(rows)
+
+
+def _what(outcome: Any) -> str:
+    parts = [
+        f"{len(found)} {word}"
+        for word, found in (
+            ("made", outcome.made),
+            ("reused", outcome.reused),
+            ("failed", outcome.failed),
+            ("skipped", outcome.skipped),
+        )
+        if found
+    ]
+    return ", ".join(parts) or "nothing asked for"
+
+
+def tell(session: Session, report: Report) -> None:
+    """The report of a build, and exit code 1 where something failed."""
+    from pipeline.cli.terminal import answer, complain, count
+
+    if session.json:
+        answer(told(report))
+    else:
+        if not session.quiet:
+            click.echo(shown(report))
+            for one in report.scheduled:
+                click.echo(f"Scheduled: {one.slug}, for {one.published:%Y-%m-%d %H:%M %Z}")
+            if report.changed or report.removed:
+                removed = (
+                    f", {count(len(report.removed), 'file')} removed" if report.removed else ""
+                )
+                click.echo(f"{count(len(report.changed), 'file')} written below build/{removed}.")
+        complain(str(error) for error in report.errors)
+    if report.errors:
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("episode", required=False)
+@everywhere
+def build(session: Session, episode: str | None) -> None:
+    """Make what is stale, reuse the rest; EPISODE (06) makes that one's own parts only."""
+    terminal = session.terminal()
+    desk = session.desk(terminal)
+    try:
+        report = run(session, terminal, desk, episode)
+    finally:
+        desk.close()
+    tell(session, report)
+
+
+def stage_command(stage: Stage) -> click.Command:
+    """The command that makes one stage's artifacts, and what they need."""
+    arguments = [click.argument("episode", required=False)] if stage.per == "episode" else []
+
+    @everywhere
+    def command(session: Session, episode: str | None = None) -> None:
+        terminal = session.terminal()
+        desk = session.desk(terminal)
+        try:
+            report = run(session, terminal, desk, episode, chosen(desk.stages, stage.name))
+        finally:
+            desk.close()
+        tell(session, report)
+
+    for argument in arguments:
+        command = argument(command)
+    return click.command(stage.name, help=stage.help)(command)
+
+
+@click.command()
+@everywhere
+def stages(session: Session) -> None:
+    """The installed stages, in the order they run."""
+    from pipeline.cli.terminal import answer, table
+
+    found = installed()
+    if session.json:
+        answer(
+            {
+                name: {"per": one.per, "needs": list(one.parameters), "help": one.help}
+                for name, one in found.items()
+            }
+        )
+        return
+    rows = [(name, f"per {one.per}", one.help.splitlines()[0]) for name, one in found.items()]
+    click.echo(table([("stage", "made", "what it makes"), *rows]))
+
+
+@click.command()
+@click.argument("episode")
+@everywhere
+def why(session: Session, episode: str) -> None:
+    """What made an episode's parts stale."""
+    from pipeline.cli.terminal import answer, table
+    from pipeline.runner import why as reasons
+
+    desk = session.desk()
+    try:
+        slug = slug_of(desk, episode)
+        of_episode = [stage for stage in desk.stages.values() if stage.per == "episode"]
+        found = dict(reasons(desk, of_episode, slug))
+    finally:
+        desk.close()
+    if session.json:
+        answer(found)
+        return
+    stale = {name: because for name, because in found.items() if because}
+    if not stale:
+        click.echo(f"{slug} is fresh: nothing it is made from changed.")
+        return
+    click.echo(table([(name, "; ".join(because)) for name, because in stale.items()]))
+    fresh = [name for name in found if name not in stale]
+    if fresh:
+        click.echo(f"Fresh: {', '.join(fresh)}.")
+
+
+@click.command()
+@click.argument("episode", required=False)
+@everywhere
+def check(session: Session, episode: str | None) -> None:
+    """Build, then look for what must not go out: exit code 1 where there is an error."""
+    from pipeline.cli.terminal import answer
+
+    terminal = session.terminal()
+    desk = session.desk(terminal)
+    try:
+        report = run(session, terminal, desk, None)
+        slug = slug_of(desk, episode) if episode else None
+        found = findings(desk, report, slug)
+    finally:
+        desk.close()
+    if session.json:
+        answer(
+            {
+                "errors": [str(error) for error in report.errors],
+                "findings": [_finding(one) for one in found],
+            }
+        )
+    else:
+        tell_findings(session, report, found)
+    if report.errors or any(one.severity == "error" for one in found):
+        raise SystemExit(1)
+
+
+def findings(desk: Desk, report: Report, only: str | None = None) -> list[Finding]:
+    """What `check` finds in the episodes that could be read, and in what was made of them."""
+    from pipeline.check import findings as found
+
+    episodes = []
+    for listing in desk.listings:
+        if only in (None, listing.slug):
+            try:
+                episodes.append(desk.episode(listing.slug))
+            except SimulcastError:  # the build has said it
+                continue
+    return list(found(desk.publication, episodes, desk.store.build, desk.root))
+
+
+def tell_findings(session: Session, report: Report, found: list[Finding]) -> None:
+    from pipeline.cli.terminal import complain, count
+
+    complain(str(error) for error in report.errors)
+    for one in found:
+        click.secho(str(one), err=True, fg="red" if one.severity == "error" else "yellow")
+    if not session.quiet and not report.errors:
+        errors = sum(one.severity == "error" for one in found)
+        rest = len(found) - errors
+        episodes = count(len(report.listings), "episode")
+        if not found:
+            click.echo(f"Checked {episodes}: nothing to mend.")
+        else:
+            click.echo(f"Checked {episodes}: {count(errors, 'error')}, {count(rest, 'warning')}.")
+
+
+def _finding(one: Finding) -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(one)

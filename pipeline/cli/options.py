@@ -1,0 +1,89 @@
+"""What every command knows: where the publication lies, what time it is, how to speak."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.cli.terminal import Terminal
+    from pipeline.runner import Desk
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The options given everywhere, resolved."""
+
+    root: Path
+    now: datetime
+    json: bool
+    quiet: bool
+    jobs: int
+
+    def terminal(self) -> Terminal:
+        from pipeline.cli.terminal import Terminal
+
+        return Terminal(quiet=self.quiet or self.json)
+
+    def desk(self, terminal: Terminal | None = None) -> Desk:
+        """The publication opened for this run."""
+        from pipeline.runner import Desk
+
+        return Desk(self.root, self.now, jobs=self.jobs, reporter=terminal)
+
+
+def _now(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime:
+    epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
+    if value is None and not epoch:
+        return datetime.now(UTC)
+    try:
+        when = datetime.fromisoformat(value) if value else datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f'"{value or epoch}" is not a time; write 2026-06-03T08:00:00Z'
+        ) from None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+_OPTIONS = (
+    click.option(
+        "--root",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(),
+        help="Where the publication lies.",
+    ),
+    click.option(
+        "--now", callback=_now, metavar="TIME", help="Work as if it were this time (ISO 8601)."
+    ),
+    click.option(
+        "--jobs",
+        type=click.IntRange(1),
+        default=lambda: os.cpu_count() or 1,
+        help="Processes at a time.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Answer in JSON."),
+    click.option("--quiet", "-q", is_flag=True, help="Say only what went wrong."),
+)
+
+
+def everywhere(function: Command) -> Command:
+    """Give a command the options that all have; it receives them as `session`."""
+
+    @functools.wraps(function)
+    def wrapped(
+        *, root: Path, now: datetime, jobs: int, as_json: bool, quiet: bool, **values: Any
+    ) -> Any:
+        return function(Session(root.absolute(), now, as_json, quiet, jobs), **values)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]

@@ -1,0 +1,127 @@
+"""An edition becomes the message of one recipient: the same bytes every time."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email import policy
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.message import EmailMessage
+from email.policy import Policy
+from urllib.parse import quote
+
+from pipeline.delivery.addresses import key, mailbox
+from pipeline.delivery.edition import Edition, one_line
+from pipeline.errors import TemplateError, suggestion
+from pipeline.templates import SLOT
+
+EXAMPLE = "reader@example.org"
+"""Who gets the example of an edition: an address that can never exist (RFC 2606)."""
+
+
+class _Unfolded(UnstructuredHeader, BaseHeader):
+    """A header read by programs: folded, a long one would turn into encoded words."""
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_HEADERS = HeaderRegistry()
+for _name in ("list-id", "list-unsubscribe"):
+    _HEADERS.map_to_type(_name, _Unfolded)
+_POLICY = policy.SMTP.clone(header_factory=_HEADERS)
+
+_SLOT = re.compile(re.escape(SLOT) + r"([A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message ready to hand over: the same `id` however often it is made; CRLF ends its lines."""
+
+    id: str
+    recipient: str
+    date: datetime
+    content: bytes
+
+
+def message(edition: Edition, recipient: str) -> Message:
+    """The message of one normalised address; raises TemplateError where a slot is unknown."""
+    values = _values(edition)
+    out = EmailMessage(_POLICY)
+    out["From"] = sender(edition)
+    out["To"] = Address(addr_spec=recipient)
+    if edition.reply_to:
+        out["Reply-To"] = mailbox(edition.reply_to)
+    out["Subject"] = edition.subject
+    out["Date"] = edition.published
+    out["Message-ID"] = message_id(edition, recipient)
+    out["List-Id"] = list_id(edition)
+    out["List-Unsubscribe"] = f"<{values['unsubscribe_url']}>"
+    # Quoted-printable: lines stay short, and no body can hold a boundary that begins with "=_".
+    out.set_content(_filled(edition.text, values, str), cte="quoted-printable")
+    out.add_alternative(
+        _filled(edition.html, values, html.escape), subtype="html", cte="quoted-printable"
+    )
+    out.set_boundary(f"=_{_digest(edition.mailing_list, edition.episode)}")
+    return Message(str(out["Message-ID"]), recipient, edition.published, out.as_bytes())
+
+
+def example(edition: Edition) -> bytes:
+    """The edition as one example reader gets it, for build/email/{slug}.eml."""
+    return message(edition, EXAMPLE).content
+
+
+def sender(edition: Edition) -> Address:
+    """Whom the message is from: the name in the settings, else the title of the list."""
+    found = mailbox(edition.sender)
+    return (
+        found
+        if found.display_name
+        else Address(one_line(edition.list_title), addr_spec=found.addr_spec)
+    )
+
+
+def message_id(edition: Edition, recipient: str) -> str:
+    """A function of edition and subscriber, so that a second copy can be known and dropped."""
+    return f"<{_digest(edition.mailing_list, edition.episode, key(recipient))}@{_domain(edition)}>"
+
+
+def list_id(edition: Edition) -> str:
+    """The list's name for mail programs to sort by (RFC 2919); ASCII, never a phrase."""
+    label = re.sub(r"[^a-z0-9-]+", "-", edition.mailing_list.casefold()).strip("-")
+    return f"<{label or _digest(edition.mailing_list)}.{_domain(edition)}>"
+
+
+def unsubscribe_url(edition: Edition) -> str:
+    """A mail to the people behind the list that asks to be taken off it."""
+    to = mailbox(edition.reply_to or edition.sender).addr_spec
+    return f"mailto:{quote(to, safe='@+')}?subject={quote(f'unsubscribe {edition.mailing_list}')}"
+
+
+def _values(edition: Edition) -> Mapping[str, str]:
+    return {"unsubscribe_url": unsubscribe_url(edition), "list_title": edition.list_title}
+
+
+def _filled(part: str, values: Mapping[str, str], escaped: Callable[[str], str]) -> str:
+    """A frozen part with the values of one recipient in its slots."""
+
+    def value(slot: re.Match[str]) -> str:
+        if slot[1] not in values:
+            raise TemplateError(
+                f'there is no slot "{slot[1]}" in an email' + suggestion(slot[1], values)
+            )
+        return escaped(values[slot[1]])
+
+    return _SLOT.sub(value, part)
+
+
+def _domain(edition: Edition) -> str:
+    return mailbox(edition.sender).domain
+
+
+def _digest(*names: str) -> str:
+    return hashlib.sha256("\0".join(names).encode()).hexdigest()[:32]

@@ -1,0 +1,256 @@
+"""The built site goes where readers fetch it: only what changed, feeds last."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import AuthorError, OutsideError, SimulcastError
+from pipeline.model import Deploy
+from pipeline.stage import Progress
+
+if TYPE_CHECKING:
+    from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
+
+SETTINGS = "content/publication.toml"
+MANIFEST = ".simulcast-manifest.json"
+"""Lies at the target: the SHA-256 of each file of ours by its name, "" while it is replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deployment did; `target` is empty where publication.toml names none."""
+
+    target: str = ""
+    uploaded: tuple[str, ...] = ()
+    unchanged: int = 0
+    removed: tuple[str, ...] = ()
+
+
+class Target(Protocol):
+    """Where files are put by name; a name is a relative path with slashes."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, name: str) -> bytes | None: ...
+
+    def has(self, name: str) -> bool: ...
+
+    def write(self, name: str, content: Path | bytes) -> None: ...
+
+    def remove(self, name: str) -> None: ...
+
+
+def deploy(
+    site: Path,
+    settings: Deploy,
+    root: Path,
+    hashes: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Deployed:
+    """Make the target hold what the folder `site` holds, and touch no file there that is not ours.
+
+    Pages go after what they show, lists of pages after the pages, feeds after all; what is gone
+    from the site is removed at the end. Broken off at any point, the next call completes it.
+    `hashes` are the SHA-256 of files of the site by name, where they are known. Raises AuthorError
+    for a target that cannot be, OutsideError where it cannot be reached.
+    """
+    if not settings.to:
+        return Deployed()
+    target = _target(settings.to, site, root)
+    files = _files(site, settings)
+    if not files:
+        raise SimulcastError(f"there is nothing to deploy in {site}; build it first")
+    wanted = {name: (hashes or {}).get(name) or _sha256(content) for name, content in files.items()}
+    with _outside(target):
+        there = _manifest(target.read(MANIFEST))
+        changed = [
+            name
+            for name in sorted(wanted, key=_turn)
+            if there.get(name) != wanted[name] or not target.has(name)
+        ]
+        gone = sorted(there.keys() - wanted.keys())
+        if changed or gone:
+            # Marked first, so that no deployment that broke off passes for a whole one.
+            target.write(MANIFEST, _written(there | dict.fromkeys([*changed, *gone], "")))
+            for done, name in enumerate(changed, 1):
+                target.write(name, files[name])
+                if progress is not None:
+                    progress(done, len(changed), "files")
+            for name in gone:
+                target.remove(name)
+            target.write(MANIFEST, _written(wanted))
+    return Deployed(target.name, tuple(changed), len(wanted) - len(changed), tuple(gone))
+
+
+def _files(site: Path, settings: Deploy) -> dict[str, Path | bytes]:
+    """All that is to lie at the target, by name."""
+    files: dict[str, Path | bytes] = {
+        path.relative_to(site).as_posix(): path for path in site.rglob("*") if path.is_file()
+    }
+    if files and settings.pages:
+        files[".nojekyll"] = b""
+        if settings.domain:
+            files["CNAME"] = f"{settings.domain}\n".encode()
+    return files
+
+
+def _turn(name: str) -> tuple[int, str]:
+    """When a file is uploaded: a reader never finds a link whose end is not there yet."""
+    path = PurePosixPath(name)
+    if path.suffix != ".html" and len(path.parts) > 1:
+        return 0, name
+    if len(path.parts) > 1 and path.parts[0] != "archive":
+        return 1, name
+    return (2 if path.suffix == ".html" else 3), name
+
+
+def _sha256(content: Path | bytes) -> str:
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _manifest(content: bytes | None) -> dict[str, str]:
+    """What the target said it holds; names that lead out of it are not ours to touch."""
+    try:
+        files = json.loads(content or b"{}")["files"]
+        return {
+            name: str(sha256)
+            for name, sha256 in files.items()
+            if not name.startswith("/")
+            and ".." not in PurePosixPath(name).parts
+            and name != MANIFEST
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _written(files: Mapping[str, str]) -> bytes:
+    return json.dumps({"files": dict(sorted(files.items()))}, indent=1, ensure_ascii=False).encode()
+
+
+# --- targets --------------------------------------------------------------------------------------
+
+
+def _target(to: str, site: Path, root: Path) -> Target:
+    if "://" in to and not to.startswith("file://"):
+        return _Remote(to)
+    folder = (root / to.removeprefix("file://")).resolve()
+    inner, outer = sorted((folder, site.resolve()), key=lambda path: -len(path.parts))
+    if inner.is_relative_to(outer):
+        raise AuthorError(
+            SETTINGS,
+            None,
+            f'deploy.to: "{to}" and the built site lie in each other; name another folder',
+        )
+    return _Folder(to, folder)
+
+
+class _Folder:
+    """A folder of this machine; each file is written whole, then put in its place."""
+
+    def __init__(self, to: str, folder: Path) -> None:
+        self.name, self._folder = to, folder
+
+    def read(self, name: str) -> bytes | None:
+        path = self._folder / name
+        return path.read_bytes() if path.is_file() else None
+
+    def has(self, name: str) -> bool:
+        return (self._folder / name).is_file()
+
+    def write(self, name: str, content: Path | bytes) -> None:
+        path = self._folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            if isinstance(content, bytes):
+                draft.write_bytes(content)
+            else:
+                shutil.copyfile(content, draft)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def remove(self, name: str) -> None:
+        path = self._folder / name
+        path.unlink(missing_ok=True)
+        for folder in path.relative_to(self._folder).parents:
+            emptied = self._folder / folder
+            if emptied == self._folder or not emptied.is_dir() or any(emptied.iterdir()):
+                return
+            emptied.rmdir()
+
+
+class _Remote:
+    """Anything fsspec knows; what the manifest lists is taken to be there."""
+
+    def __init__(self, url: str) -> None:
+        self.name = re.sub(r"(?<=://)[^/@]*@", "", url)
+        self._files, self._base = _filesystem(url, self.name)
+        self._folders: set[str] = set()
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            return bytes(self._files.cat_file(self._path(name)))
+        except FileNotFoundError:
+            return None
+
+    def has(self, name: str) -> bool:
+        return True
+
+    def write(self, name: str, content: Path | bytes) -> None:
+        path = self._path(name)
+        folder = path.rpartition("/")[0]
+        if folder not in self._folders:
+            self._files.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
+        if isinstance(content, bytes):
+            self._files.pipe_file(path, content)
+        else:
+            self._files.put_file(str(content), path)
+
+    def remove(self, name: str) -> None:
+        try:
+            self._files.rm_file(self._path(name))
+        except FileNotFoundError:
+            return
+
+    def _path(self, name: str) -> str:
+        return f"{self._base.rstrip('/')}/{name}"
+
+
+def _filesystem(url: str, shown: str) -> tuple[AbstractFileSystem, str]:
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+    try:
+        files, base = url_to_fs(url)
+    except (ImportError, ValueError) as error:  # no such protocol, or its package is not installed
+        raise AuthorError(SETTINGS, None, f'deploy.to: "{shown}": {error}') from error
+    except Exception as error:  # some connect at once, and each has errors of its own
+        raise OutsideError(f"{shown} cannot be reached: {error}") from error
+    files.invalidate_cache()
+    return files, base
+
+
+@contextmanager
+def _outside(target: Target) -> Iterator[None]:
+    """Whatever a file system of the outside world raises, in our words."""
+    try:
+        yield
+    except Exception as error:  # each of fsspec's file systems has errors of its own
+        reason = str(error) or type(error).__name__
+        raise OutsideError(
+            f"deploying to {target.name} broke off: {reason}; run it again to go on"
+        ) from error

@@ -1,0 +1,231 @@
+"""What surrounds the episodes on the web: home, archive, subscribe, about, and what machines look for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.utils import parseaddr
+from itertools import groupby
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from pipeline import markdown, media
+from pipeline.errors import MediaError
+from pipeline.inlines import Links
+from pipeline.model import Listing, Person, Publication, SeriesEntry
+from pipeline.stage import Artifact, Artifacts, Files, stage
+from pipeline.templates import Templates
+
+ON_HOME = 10
+"""How many earlier episodes the home page lists."""
+ON_PAGE = 100
+"""How many episodes a page of the archive holds, counted from the oldest: a full page never changes again."""
+PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.xsl")
+COVER, ICON = 640, 192
+"""Pixels a side of the smaller copies of the artwork."""
+
+
+@stage(per="publication", libraries=("jinja2", "pillow", "markdown-it-py"))
+def site(
+    publication: Publication,
+    episodes: tuple[Listing, ...],
+    templates: Templates,
+    files: Files,
+    audio: Mapping[str, Artifacts],
+) -> Iterator[Artifact]:
+    """The pages around the episodes, the theme's style, the artwork, the sitemap, and a style for the feeds."""
+    yield from _pages(publication, episodes, templates, files, audio)
+    yield from _archive(publication, episodes, templates)
+    for name in PLAIN:
+        values = {
+            "publication": publication,
+            "episodes": episodes,
+            "pages": _lasting(len(episodes)),
+        }
+        yield Artifact(f"site/{name}", templates.render(f"web/{name}", at=name, **values))
+    yield Artifact(
+        "site/static/theme.css", templates.render("web/theme.css", publication=publication)
+    )
+    for name in templates.assets("static"):
+        yield Artifact(f"site/{name}", templates.asset(name))
+    yield from _artwork(files(publication.podcast.artwork))
+    for person in publication.people:
+        if person.image:
+            yield Artifact(f"site/{_portrait(person)}", files(person.image))
+
+
+def _pages(
+    publication: Publication,
+    episodes: tuple[Listing, ...],
+    templates: Templates,
+    files: Files,
+    audio: Mapping[str, Artifacts],
+) -> Iterator[Artifact]:
+    shared = {"publication": publication, "apps": _apps(publication), "mail": _mail(publication)}
+    people = [
+        {"person": person, "about": markdown.blocks(person.about), "image": _portrait(person)}
+        for person in publication.people
+    ]
+    home = _home(publication, episodes, files, audio)
+    root = urlsplit(publication.url).path
+    for name, path, values in (
+        ("home", "index.html", home),
+        ("subscribe", "subscribe/index.html", {}),
+        ("about", "about/index.html", {"people": people}),
+        ("404", "404.html", {"root": root}),
+    ):
+        text = templates.render(f"web/{name}.html", at=path, path=path, **shared, **values)
+        yield Artifact(f"site/{path}", text)
+
+
+def _home(
+    publication: Publication,
+    episodes: Sequence[Listing],
+    files: Files,
+    audio: Mapping[str, Artifacts],
+) -> Mapping[str, Any]:
+    newest = list(reversed(episodes[-ON_HOME - 1 :]))
+    # Someone who comes for the first time hears an episode, not the trailer, where there is one.
+    latest = next((one for one in newest if one.type == "full"), newest[0] if newest else None)
+    earlier = [one for one in newest if one is not latest]
+    heard = {one.slug: media.enclosure(audio[one.slug]) for one in newest if one.slug in audio}
+    known = {slug: found for slug, found in heard.items() if found}
+    more = len(episodes) > len(newest)
+    return {
+        "latest": latest,
+        "earlier": earlier,
+        "catalogue": () if more else _catalogue(publication),
+        "more": more,
+        "picture": _picture(latest, files) if latest and latest.image else None,
+        "audio": _audio(known[latest.slug], publication)
+        if latest and latest.slug in known
+        else None,
+        "durations": {slug: found.duration for slug, found in known.items()},
+        "data": _data(publication),
+    }
+
+
+def _picture(listing: Listing, files: Files) -> Mapping[str, Any]:
+    size = media.picture_size(files(f"content/{listing.slug}/{listing.image}")) or (None, None)
+    return {"path": f"{listing.slug}/{listing.image}", "width": size[0], "height": size[1]}
+
+
+def _audio(heard: media.Enclosure, publication: Publication) -> Mapping[str, Any]:
+    url = Links(publication.url, "index.html").to(heard.path)
+    return {"url": url, "duration": heard.duration, "size": heard.size, "type": heard.type}
+
+
+def _catalogue(publication: Publication) -> tuple[SeriesEntry, ...]:
+    """Episodes from before this archive, newest first."""
+    return tuple(sorted(publication.series.entries, key=lambda entry: -entry.number))
+
+
+def _portrait(person: Person) -> str:
+    return f"people/{person.id}{PurePosixPath(person.image).suffix}" if person.image else ""
+
+
+def _data(publication: Publication) -> Mapping[str, Any]:
+    """What machines read: schema.org's PodcastSeries."""
+    return {
+        "@context": "https://schema.org",
+        "@type": "PodcastSeries",
+        "@id": f"{publication.url}#podcast",
+        "name": publication.title,
+        "description": publication.description,
+        "url": publication.url,
+        "inLanguage": publication.language,
+        "webFeed": publication.link("podcast.xml"),
+        "image": publication.link("artwork/cover-small.jpg"),
+        "author": [{"@type": "Person", "name": person.name} for person in publication.people],
+    }
+
+
+def _apps(publication: Publication) -> Sequence[Mapping[str, str]]:
+    """Links that open the podcast in an app: each app's own scheme, made from the feed's address."""
+    feed = publication.link("podcast.xml")
+    bare, quoted = feed.partition("://")[2], quote(feed, safe="")
+    return (
+        {"name": "Apple Podcasts", "url": f"podcast://{bare}"},
+        {"name": "Overcast", "url": f"overcast://x-callback-url/add?url={quoted}"},
+        {"name": "Pocket Casts", "url": f"pktc://subscribe/{bare}"},
+        {"name": "AntennaPod", "url": f"antennapod-subscribe://{bare}"},
+    )
+
+
+def _mail(publication: Publication) -> str:
+    """Where a reader writes to be put on the list; "" where nothing is mailed."""
+    if publication.email is None:
+        return ""
+    return parseaddr(publication.email.reply_to or publication.email.sender)[1]
+
+
+# --- the archive ------------------------------------------------------------------------------------
+
+
+def _archive(
+    publication: Publication, episodes: Sequence[Listing], templates: Templates
+) -> Iterator[Artifact]:
+    last = _archive_pages(len(episodes))
+    for number in range(1, last + 1):
+        found = episodes[(number - 1) * ON_PAGE : number * ON_PAGE]
+        paths = ["archive/index.html"] if number == last else []
+        paths += [_numbered(number)] if last > 1 else []
+        values = {
+            "publication": publication,
+            "number": number,
+            "years": _years(found),
+            "newest": number == last,
+            "catalogue": _catalogue(publication) if number == 1 else (),
+            "older": _numbered(number - 1) if number > 1 else "",
+            "newer": _numbered(number + 1) if number < last else "",
+        }
+        for path in paths:
+            text = templates.render("web/archive.html", at=path, path=paths[0], **values)
+            yield Artifact(f"site/{path}", text)
+
+
+def _archive_pages(count: int) -> int:
+    return max(1, -(-count // ON_PAGE))
+
+
+def _numbered(number: int) -> str:
+    return f"archive/{number}/index.html"
+
+
+def _years(listings: Iterable[Listing]) -> list[tuple[int, list[Listing]]]:
+    newest_first = sorted(listings, key=lambda one: one.published, reverse=True)
+    return [
+        (year, list(found)) for year, found in groupby(newest_first, lambda one: one.published.year)
+    ]
+
+
+def _lasting(count: int) -> list[str]:
+    """The pages that a search engine should know, beside the episodes."""
+    full = [_numbered(number) for number in range(1, _archive_pages(count))]
+    return ["index.html", "archive/index.html", *full, "subscribe/index.html", "about/index.html"]
+
+
+# --- artwork ----------------------------------------------------------------------------------------
+
+
+def _artwork(file: Path) -> Iterator[Artifact]:
+    """The artwork as it is, and smaller for pages and tabs."""
+    yield Artifact(f"site/artwork/cover{file.suffix.lower()}", file)
+    yield Artifact(
+        "site/artwork/cover-small.jpg", _smaller(file, COVER, "JPEG", quality=85, progressive=True)
+    )
+    yield Artifact("site/artwork/icon.png", _smaller(file, ICON, "PNG", optimize=True))
+
+
+def _smaller(file: Path, side: int, format: str, **options: Any) -> bytes:
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(file) as picture:
+            small = picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
+    except (UnidentifiedImageError, OSError, ValueError) as error:
+        raise MediaError(f"{file.parent.name}/{file.name} is not a picture: {error}") from error
+    out = io.BytesIO()
+    small.save(out, format, **options)
+    return out.getvalue()

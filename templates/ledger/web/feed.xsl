@@ -1,0 +1,45 @@
+<?xml version="1.0" encoding="utf-8"?>
+<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform" xmlns:atom="http://www.w3.org/2005/Atom" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" exclude-result-prefixes="atom itunes">
+<xsl:output method="html" encoding="utf-8" doctype-system="about:legacy-compat"/>
+<xsl:template match="/">
+<html lang="{{ publication.language }}">
+<head>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<title><xsl:value-of select="rss/channel/title | atom:feed/atom:title"/></title>
+<link rel="stylesheet" href="{{ static("theme.css") }}"/>
+{% for style in theme.web.styles %}
+<link rel="stylesheet" href="{{ static(style) }}"/>
+{% endfor %}
+</head>
+<body class="plain wide feed">
+<header class="masthead"><a class="wordmark" href="{{ to("index.html") }}">{{ publication.title }}</a></header>
+<main id="main">
+<header class="opening">
+<p class="kicker"><span><xsl:choose><xsl:when test="rss/channel/item/enclosure">Podcast feed</xsl:when><xsl:otherwise>Feed</xsl:otherwise></xsl:choose></span></p>
+<h1><xsl:value-of select="rss/channel/title | atom:feed/atom:title"/></h1>
+<p class="subtitle">This is a feed. Copy its address from the address bar into a feed reader or podcast app, and new episodes come to you. <a href="{{ to("subscribe/index.html") }}">Other ways to subscribe</a></p>
+</header>
+<section class="year">
+<ol class="rows" reversed="reversed">
+<xsl:apply-templates select="rss/channel/item | atom:feed/atom:entry"/>
+</ol>
+</section>
+</main>
+</body>
+</html>
+</xsl:template>
+<xsl:template match="item">
+<li class="row"><a href="{link}">
+<span class="number"><xsl:value-of select="itunes:episode"/></span>
+<span class="what"><span class="name"><xsl:value-of select="title"/></span></span>
+<span class="when"><xsl:value-of select="substring(pubDate, 6, 11)"/></span>
+</a></li>
+</xsl:template>
+<xsl:template match="atom:entry">
+<li class="row"><a href="{atom:link[@rel='alternate' or not(@rel)]/@href}">
+<span class="number"></span>
+<span class="what"><span class="name"><xsl:value-of select="atom:title"/></span></span>
+<span class="when"><xsl:value-of select="substring(atom:published, 1, 10)"/></span>
+</a></li>
+</xsl:template>
+</xsl:stylesheet>
