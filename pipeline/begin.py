@@ -52,7 +52,7 @@ name = "The Author"
 about = "One or two sentences on who writes this."
 
 [email]
-from = {json.dumps(f"{title} <post@letter.example>", ensure_ascii=False)}
+sender = {json.dumps(f"{title} <post@letter.example>", ensure_ascii=False)}
 
 [lists.readers]
 title = {json.dumps(f"{title} by email", ensure_ascii=False)}

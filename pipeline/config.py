@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import AuthorError
 from pipeline.model import Publication
@@ -44,16 +43,7 @@ def publication(root: Path) -> Publication:
             NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}"
         ) from None
     lines = _lines(text)
-    return _checked(written(Publication, _fields(data), NAME, lambda at: _line(lines, at)), lines)
-
-
-def _fields(data: dict[str, Any]) -> dict[str, Any]:
-    """The file's keys as the model's fields: `from` is a word that Python keeps for itself."""
-    email = data.get("email")
-    if isinstance(email, dict):
-        named = {("sender" if key == "from" else key): value for key, value in email.items()}
-        return {**data, "email": named}
-    return data
+    return _checked(written(Publication, data, NAME, lambda at: _line(lines, at)), lines)
 
 
 def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
@@ -113,7 +103,6 @@ def _path(dotted: str, counts: dict[Location, int]) -> Location:
 
 def _line(lines: dict[Location, int], at: Location) -> int:
     """The line of a key, or of the nearest table around it."""
-    at = tuple("from" if part == "sender" else part for part in at)
     while at and at not in lines:
         at = at[:-1]
     return lines.get(at, 1)

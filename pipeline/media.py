@@ -43,7 +43,7 @@ def enclosure(audio: Artifacts) -> Enclosure | None:
 
 
 def picture_size(file: Path) -> tuple[int, int] | None:
-    """Width and height in pixels as a browser shows the picture, read from its header; None for drawings without pixels.
+    """Width and height in pixels as a browser shows a picture; None for a drawing without pixels.
 
     Raises MediaError: the file is not a picture.
     """
@@ -54,7 +54,11 @@ def picture_size(file: Path) -> tuple[int, int] | None:
     try:
         with Image.open(file) as picture:
             width, height = picture.size
-            turned = picture.getexif().get(0x0112, 1) >= 5  # EXIF orientation: stored lying on its side
+            turned = (
+                picture.getexif().get(0x0112, 1) >= 5
+            )  # EXIF orientation: stored lying on its side
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise MediaError(f"{file.parent.name}/{file.name} is not a picture that can be shown: {error}") from error
+        raise MediaError(
+            f"{file.parent.name}/{file.name} is not a picture that can be shown: {error}"
+        ) from error
     return (height, width) if turned else (width, height)

@@ -38,9 +38,15 @@ def site(
     yield from _pages(publication, episodes, templates, files, audio)
     yield from _archive(publication, episodes, templates)
     for name in PLAIN:
-        values = {"publication": publication, "episodes": episodes, "pages": _lasting(len(episodes))}
+        values = {
+            "publication": publication,
+            "episodes": episodes,
+            "pages": _lasting(len(episodes)),
+        }
         yield Artifact(f"site/{name}", templates.render(f"web/{name}", at=name, **values))
-    yield Artifact("site/static/theme.css", templates.render("web/theme.css", publication=publication))
+    yield Artifact(
+        "site/static/theme.css", templates.render("web/theme.css", publication=publication)
+    )
     for name in templates.assets("static"):
         yield Artifact(f"site/{name}", templates.asset(name))
     yield from _artwork(files(publication.podcast.artwork))
@@ -92,7 +98,9 @@ def _home(
         "catalogue": () if more else _catalogue(publication),
         "more": more,
         "picture": _picture(latest, files) if latest and latest.image else None,
-        "audio": _audio(known[latest.slug], publication) if latest and latest.slug in known else None,
+        "audio": _audio(known[latest.slug], publication)
+        if latest and latest.slug in known
+        else None,
         "durations": {slug: found.duration for slug, found in known.items()},
         "data": _data(publication),
     }
@@ -187,7 +195,9 @@ def _numbered(number: int) -> str:
 
 def _years(listings: Iterable[Listing]) -> list[tuple[int, list[Listing]]]:
     newest_first = sorted(listings, key=lambda one: one.published, reverse=True)
-    return [(year, list(found)) for year, found in groupby(newest_first, lambda one: one.published.year)]
+    return [
+        (year, list(found)) for year, found in groupby(newest_first, lambda one: one.published.year)
+    ]
 
 
 def _lasting(count: int) -> list[str]:
@@ -202,7 +212,9 @@ def _lasting(count: int) -> list[str]:
 def _artwork(file: Path) -> Iterator[Artifact]:
     """The artwork as it is, and smaller for pages and tabs."""
     yield Artifact(f"site/artwork/cover{file.suffix.lower()}", file)
-    yield Artifact("site/artwork/cover-small.jpg", _smaller(file, COVER, "JPEG", quality=85, progressive=True))
+    yield Artifact(
+        "site/artwork/cover-small.jpg", _smaller(file, COVER, "JPEG", quality=85, progressive=True)
+    )
     yield Artifact("site/artwork/icon.png", _smaller(file, ICON, "PNG", optimize=True))
 
 

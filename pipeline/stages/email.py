@@ -1,0 +1,139 @@
+"""One message per episode: HTML that mail clients agree on, with plain text beside it."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline import media
+from pipeline.errors import AuthorError, TemplateError
+from pipeline.model import Episode, Listing, Place, Publication
+from pipeline.stage import Artifact, Artifacts, stage
+from pipeline.templates import Templates
+
+WIDTH = 72
+"""Columns of a line of plain text."""
+
+DEEPEST = 400
+"""Tags inside tags; some thousands end the whole process inside the MJML library, so we stop long before."""
+
+_TAG = re.compile(
+    r"""<!--.*?-->|<(/?)([a-zA-Z][\w:-]*)(?:"[^"]*"|'[^']*'|[^'">])*?(/?)>""", re.DOTALL
+)
+_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+
+
+@stage(per="episode", libraries=("mjml-python", "css-inline", "jinja2"))
+def email(
+    publication: Publication,
+    listing: Listing,
+    episode: Episode,
+    place: Place,
+    templates: Templates,
+    audio: Artifacts,
+) -> Iterator[Artifact]:
+    """One message per episode: HTML that mail clients agree on, with plain text beside it."""
+    values: dict[str, Any] = {
+        "publication": publication,
+        "listing": listing,
+        "episode": episode,
+        "place": place,
+        "audio": media.enclosure(audio),
+    }
+    mjml = templates.render("email/episode.mjml", **values)
+    style = templates.render("email/inline.css", **values)
+    text = templates.render("text/episode.txt", **values)
+    yield Artifact(f"email/{listing.slug}.html", message(mjml, style, episode.source))
+    yield Artifact(f"email/{listing.slug}.txt", wrapped(text))
+
+
+def message(mjml: str, style: str, source: str) -> str:
+    """The HTML of a message from its MJML, with the rules of `style` written into the elements they select.
+
+    Raises AuthorError, naming `source`: blocks nested too deep. Raises TemplateError: what the templates wrote is
+    not MJML.
+    """
+    from css_inline import CSSInliner, InlineError
+    from mjml import mjml2html
+
+    if (depth := nesting(mjml)) > DEEPEST:
+        raise AuthorError(
+            source,
+            None,
+            f"the email has tags nested {depth} deep (allowed: {DEEPEST}); nest fewer blocks",
+        )
+    try:
+        html = str(mjml2html(mjml, fonts={}))
+    except ValueError as error:
+        raise TemplateError(
+            f"email/episode.mjml, filled for {source}, is not MJML: {error}"
+        ) from error
+    if unknown := re.search(r"<mj-[\w-]*", html):
+        raise TemplateError(
+            f"the email templates write {unknown[0]}>, which is no MJML tag, or not there"
+        )
+    try:
+        return CSSInliner(
+            extra_css=style,
+            inline_style_tags=False,
+            keep_style_tags=True,
+            load_remote_stylesheets=False,
+        ).inline(html)
+    except InlineError as error:
+        raise TemplateError(
+            f"email/inline.css cannot be written into the email: {error}"
+        ) from error
+
+
+def nesting(markup: str) -> int:
+    """How deep the tags of some MJML are nested; TemplateError where one is closed that is not open, or left open."""
+    deepest, opened = 0, list[tuple[str, int]]()
+    for found in _TAG.finditer(markup):
+        closing, name, empty = found.groups()
+        if name is None or empty or name in _VOID:
+            continue
+        if not closing:
+            opened.append((name, found.start()))
+            deepest = max(deepest, len(opened))
+        elif not opened or opened.pop()[0] != name:
+            raise TemplateError(
+                f"the email templates close <{name}> where it is not open: {_at(markup, found.start())}"
+            )
+    if opened:
+        name, start = opened[-1]
+        raise TemplateError(f"the email templates never close <{name}>: {_at(markup, start)}")
+    return deepest
+
+
+def _at(markup: str, start: int) -> str:
+    number = markup.count("\n", 0, start) + 1
+    return f"line {number} of the MJML, {markup.splitlines()[number - 1].strip()[:60]}"
+
+
+def wrapped(text: str) -> str:
+    """Plain text in lines of WIDTH columns, without trailing blanks, with one empty line where there were several.
+
+    A tab in a line says where its continuation hangs, and takes no room; so a line that ends in a tab is left whole.
+    """
+    lines = "\n".join(_wrapped_line(line) for line in text.splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip("\n") + "\n"
+
+
+def _wrapped_line(line: str) -> str:
+    head, tab, rest = line.rpartition("\t")
+    if not tab:
+        rest = line.lstrip(" ")
+        head = line[: len(line) - len(rest)]
+    head = head.replace("\t", "")
+    if not rest.strip():
+        return head.rstrip()
+    return textwrap.fill(
+        rest,
+        width=max(WIDTH, len(head) + WIDTH // 3),
+        initial_indent=head,
+        subsequent_indent=" " * len(head),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
