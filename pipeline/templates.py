@@ -236,10 +236,14 @@ def _environment(templates: Templates) -> Environment:
 
 
 def shown(blocks: Iterable[Block], medium: str) -> Iterator[Block]:
-    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing."""
+    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing.
+
+    What is for email is for its plain text too: the two are one message, of which a reader sees one.
+    """
+    names = {medium, "email"} if medium == "text" else {medium}
     for block in blocks:
         if block.kind in ("only", "except"):
-            if (medium in block.attributes["for"].split()) == (block.kind == "only"):
+            if names.isdisjoint(block.attributes["for"].split()) == (block.kind == "except"):
                 yield from shown(block.children, medium)
         else:
             yield block

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from pipeline import media
 from pipeline.errors import AuthorError, TemplateError
 from pipeline.model import Episode, Listing, Place, Publication
 from pipeline.stage import Artifact, Artifacts, stage
@@ -19,7 +19,9 @@ WIDTH = 72
 DEEPEST = 400
 """Tags inside tags; some thousands end the whole process inside the MJML library, so we stop long before."""
 
-_TAG = re.compile(r"""<!--.*?-->|<(/?)([a-zA-Z][\w:-]*)(?:"[^"]*"|'[^']*'|[^'">])*?(/?)>""", re.DOTALL)
+_TAG = re.compile(
+    r"""<!--.*?-->|<(/?)([a-zA-Z][\w:-]*)(?:"[^"]*"|'[^']*'|[^'">])*?(/?)>""", re.DOTALL
+)
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 
 
@@ -38,28 +40,13 @@ def email(
         "listing": listing,
         "episode": episode,
         "place": place,
-        "audio": sound(publication, audio),
+        "audio": media.enclosure(audio),
     }
     mjml = templates.render("email/episode.mjml", **values)
     style = templates.render("email/inline.css", **values)
     text = templates.render("text/episode.txt", **values)
     yield Artifact(f"email/{listing.slug}.html", message(mjml, style, episode.source))
     yield Artifact(f"email/{listing.slug}.txt", wrapped(text))
-
-
-def sound(publication: Publication, audio: Artifacts) -> Mapping[str, Any] | None:
-    """What a template tells about the audio: address, seconds, bytes, type, and whether a machine speaks."""
-    file, about = audio.ending(".mp3"), audio.ending(".json")
-    if file is None or about is None:
-        return None
-    told = json.loads(about.text())
-    return {
-        "url": publication.link(file.path.removeprefix("site/")),
-        "duration": told["duration"],
-        "size": file.size,
-        "type": "audio/mpeg",
-        "synthetic": told["source"] == "narration",
-    }
 
 
 def message(mjml: str, style: str, source: str) -> str:
@@ -73,20 +60,31 @@ def message(mjml: str, style: str, source: str) -> str:
 
     if (depth := nesting(mjml)) > DEEPEST:
         raise AuthorError(
-            source, None, f"the email has tags nested {depth} deep (allowed: {DEEPEST}); nest fewer blocks"
+            source,
+            None,
+            f"the email has tags nested {depth} deep (allowed: {DEEPEST}); nest fewer blocks",
         )
     try:
         html = str(mjml2html(mjml, fonts={}))
     except ValueError as error:
-        raise TemplateError(f"email/episode.mjml, filled for {source}, is not MJML: {error}") from error
+        raise TemplateError(
+            f"email/episode.mjml, filled for {source}, is not MJML: {error}"
+        ) from error
     if unknown := re.search(r"<mj-[\w-]*", html):
-        raise TemplateError(f"the email templates write {unknown[0]}>, which is no MJML tag, or not there")
+        raise TemplateError(
+            f"the email templates write {unknown[0]}>, which is no MJML tag, or not there"
+        )
     try:
         return CSSInliner(
-            extra_css=style, inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False
+            extra_css=style,
+            inline_style_tags=False,
+            keep_style_tags=True,
+            load_remote_stylesheets=False,
         ).inline(html)
     except InlineError as error:
-        raise TemplateError(f"email/inline.css cannot be written into the email: {error}") from error
+        raise TemplateError(
+            f"email/inline.css cannot be written into the email: {error}"
+        ) from error
 
 
 def nesting(markup: str) -> int:
@@ -100,7 +98,9 @@ def nesting(markup: str) -> int:
             opened.append((name, found.start()))
             deepest = max(deepest, len(opened))
         elif not opened or opened.pop()[0] != name:
-            raise TemplateError(f"the email templates close <{name}> where it is not open: {_at(markup, found.start())}")
+            raise TemplateError(
+                f"the email templates close <{name}> where it is not open: {_at(markup, found.start())}"
+            )
     if opened:
         name, start = opened[-1]
         raise TemplateError(f"the email templates never close <{name}>: {_at(markup, start)}")
