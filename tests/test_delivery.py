@@ -304,7 +304,7 @@ def test_an_unknown_slot_is_refused_before_anyone_is_planned(ledger: Ledger) -> 
     broken = ("<p>https://slot.invalid/unsubscribe</p>", "")
     with pytest.raises(TemplateError, match='"unsubscribe_url"'):
         mail(publication(), [listing(1)], lambda _: broken, ledger, Refusing(), NOW)
-    assert ledger.status() == []
+    assert ledger.editions() == []
 
 
 def test_a_message_is_the_same_bytes_every_time_and_its_own_for_each_reader() -> None:
