@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 from urllib.parse import parse_qs
 
 import pytest
 
-from pipeline.announce import AnnounceError, announce
+from pipeline.announce import AnnounceError, announce, announce_changed
 from pipeline.errors import AuthorError, OutsideError
 
 RSS, ATOM = "https://ground.example/rss.xml", "https://ground.example/atom.xml?a=b&c=ü"
@@ -90,3 +91,26 @@ def test_a_hub_that_never_answers_is_given_up() -> None:
 def test_a_hub_is_a_web_address(hub: str) -> None:
     with pytest.raises(AuthorError, match=r"feeds\.hub"):
         announce(hub, [RSS])
+
+
+def test_the_hub_is_told_of_a_change_once(hub: Hub, tmp_path: Path) -> None:
+    memory = tmp_path / ".simulcast" / "announced.json"
+    assert announce_changed(hub.address, {RSS: "1", ATOM: "1"}, memory) == (RSS, ATOM)
+    assert announce_changed(hub.address, {RSS: "1", ATOM: "1"}, memory) == ()
+    assert announce_changed(hub.address, {RSS: "2", ATOM: "1"}, memory) == (RSS,)
+    assert [one["hub.url"] for one in hub.told] == [[RSS], [ATOM], [RSS]]
+
+
+def test_only_what_the_hub_did_not_take_is_told_again(hub: Hub, tmp_path: Path) -> None:
+    memory = tmp_path / "announced.json"
+    hub.answers[RSS] = 500
+    with pytest.raises(AnnounceError):
+        announce_changed(hub.address, {RSS: "1", ATOM: "1"}, memory)
+    hub.answers.clear()
+    assert announce_changed(hub.address, {RSS: "1", ATOM: "1"}, memory) == (RSS,)
+
+
+@pytest.mark.parametrize("memory", ["", "no json", "[]"])
+def test_a_memory_that_cannot_be_read_is_told_anew(hub: Hub, tmp_path: Path, memory: str) -> None:
+    (tmp_path / "announced.json").write_text(memory)
+    assert announce_changed(hub.address, {RSS: "1"}, tmp_path / "announced.json") == (RSS,)

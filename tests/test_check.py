@@ -300,7 +300,7 @@ def test_a_feed_that_no_reader_can_open_is_found(root: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "line"), [(b'{"a": 1,\n}', 2), (b"[]", 1), (b'"\xff"', 0), (b"", 1)]
+    ("content", "line"), [(b'{"a": 1\n"b": 2}', 2), (b"[]", 1), (b'"\xff"', 0), (b"", 1)]
 )
 def test_a_json_feed_that_is_not_json_is_found(root: Path, content: bytes, line: int) -> None:
     write(root / "build/site/feed.json", content)
