@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from http.client import HTTPException
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
 from pipeline.errors import AuthorError, OutsideError
+from pipeline.store import write_whole
 
 TIMEOUT = 10.0
 """Seconds a hub has to answer."""
@@ -46,6 +49,37 @@ def announce(hub: str, feeds: Iterable[str], timeout: float = TIMEOUT) -> tuple[
     if failures:
         raise AnnounceError(f"the hub {hub} did not take {'; '.join(failures)}", tuple(announced))
     return tuple(announced)
+
+
+def announce_changed(
+    hub: str, feeds: Mapping[str, str], memory: Path, timeout: float = TIMEOUT
+) -> tuple[str, ...]:
+    """Tell the hub of the feeds whose hash is not the one it was last told of.
+
+    feeds: the SHA-256 of each, by address. memory: the file that remembers what was told. Raises AnnounceError as
+    `announce` does; what the hub did take is remembered.
+    """
+    told = _told(memory)
+    announced: tuple[str, ...] = ()
+    try:
+        announced = announce(hub, (one for one in feeds if told.get(one) != feeds[one]), timeout)
+    except AnnounceError as error:
+        announced = error.announced
+        raise
+    finally:
+        if announced:
+            known = {**told, **{one: feeds[one] for one in announced}}
+            write_whole(memory, json.dumps(known, indent=2, sort_keys=True).encode("utf-8"))
+    return announced
+
+
+def _told(memory: Path) -> dict[str, str]:
+    """What the hub was told before; a memory that cannot be read is none, and it is told again."""
+    try:
+        found = json.loads(memory.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _failure(hub: str, feed: str, timeout: float) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
+import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -529,6 +529,13 @@ def _named(name: str, desk: Desk, subject: str) -> str:
 # --- what code hashes to ----------------------------------------------------------------------------
 
 
+_PACKAGE = Path(__file__).parent
+_IMPORT = re.compile(
+    r"^[ \t]*(?:import[ \t]+(pipeline[\w.]*)|from[ \t]+(pipeline[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*))",
+    re.MULTILINE,
+)
+
+
 @cache
 def _code(module: str) -> str:
     """What the source of a module and of all it imports from pipeline hashes to."""
@@ -536,41 +543,38 @@ def _code(module: str) -> str:
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in seen:
-            continue
-        text = _text(name)
-        seen[name] = _hash(text)
-        waiting += [found for found in _imported(text) if found.startswith("pipeline")]
+        if name not in seen:
+            text = _text(name)
+            seen[name] = _hash(text)
+            waiting += _imported(name)
     return _hash(*(f"{name} {digest}" for name, digest in sorted(seen.items())))
 
 
 @cache
 def _text(module: str) -> str:
+    file = _file(module)
+    return file.read_text("utf-8") if file else ""
+
+
+def _file(module: str) -> Path | None:
+    """Where a module's source lies; our own are found without importing anything."""
+    if module == "pipeline" or module.startswith("pipeline."):
+        path = _PACKAGE.joinpath(*module.split(".")[1:])
+        candidates = (path.with_suffix(".py"), path / "__init__.py")
+        return next((file for file in candidates if file.is_file()), None)
     spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return ""
-    return Path(spec.origin).read_text("utf-8")
-
-
-def _imported(text: str) -> Iterator[str]:
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            for alias in node.names:
-                if _is_module(f"{node.module}.{alias.name}"):
-                    yield f"{node.module}.{alias.name}"
+    source_file = spec.origin if spec else None
+    return Path(source_file) if source_file and source_file.endswith(".py") else None
 
 
 @cache
-def _is_module(name: str) -> bool:
-    if not name.startswith("pipeline."):
-        return False
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+def _imported(module: str) -> tuple[str, ...]:
+    """The modules of pipeline that a module imports, anywhere in it."""
+    found: set[str] = set()
+    for plain, parent, names in _IMPORT.findall(_text(module)):
+        found.add(plain or parent)
+        found |= {f"{parent}.{name}" for name in re.findall(r"\w+", names) if parent}
+    return tuple(name for name in sorted(found) if _file(name))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from pipeline.errors import SimulcastError
 if TYPE_CHECKING:
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.ledger import Ledger, Sums
+    from pipeline.deploy import Deployed
     from pipeline.model import Listing
     from pipeline.runner import Desk, Report
 
@@ -62,9 +63,9 @@ def _publish(
         _tell_dry(session, desk, report, only)
         return
     _record(desk)
-    deployed = _deploy(desk)
+    deployed = _deploy(terminal, desk)
     sums = _mail(session, terminal, desk, report, only)
-    announced = _announce(desk, report)
+    announced = _announce(desk)
     _tell(session, desk, report, deployed, sums, announced)
     if any(one.unknown for one in sums):
         raise SystemExit(UNKNOWN)
@@ -78,18 +79,50 @@ def _record(desk: Desk) -> None:
     identity.record(desk.root, identity.with_published(remembered, desk.publication, desk.listings))
 
 
-def _deploy(desk: Desk) -> Any:
+def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
     from pipeline.deploy import deploy
 
-    return deploy(desk.store.build / "site", desk.publication.deploy, desk.root)
+    if not desk.publication.deploy.to:
+        return deploy(desk.store.build / "site", desk.publication.deploy, desk.root)
+    terminal.begin("deploy", 1)
+    try:
+        return deploy(
+            desk.store.build / "site",
+            desk.publication.deploy,
+            desk.root,
+            {
+                path.removeprefix("site/"): digest
+                for path, digest in _hashes(desk)
+                if path.startswith("site/")
+            },
+            _Progress(terminal, "deploy"),
+        )
+    finally:
+        terminal.end("deploy")
 
 
-def _announce(desk: Desk, report: Report) -> Sequence[str]:
-    if not desk.publication.feeds.hub:
+def _hashes(desk: Desk) -> Iterator[tuple[str, str]]:
+    for artifacts in desk.made.values():
+        for made in artifacts:
+            yield made.path, made.sha256
+
+
+def _announce(desk: Desk) -> Sequence[str]:
+    """Tell the hub which feeds changed, once they can be fetched from where they were deployed."""
+    publication = desk.publication
+    if not publication.feeds.hub or not publication.deploy.to:
         return ()
-    from pipeline.announce import announce
+    from pipeline.announce import announce_changed
 
-    return announce(desk.publication, desk.root, desk.store.build / "site")
+    feeds = {
+        publication.link(path.removeprefix("site/")): one.sha256
+        for stage in ("feed", "podcast")
+        for one in desk.made.get((stage, ""), ())
+        if (path := one.path).startswith("site/")
+    }
+    return announce_changed(
+        publication.feeds.hub, feeds, desk.root / ".simulcast" / "announced.json"
+    )
 
 
 # --- mail ------------------------------------------------------------------------------------------
@@ -133,17 +166,17 @@ def _sent(
     transport = Maildir(session.root / OUTBOX)
     terminal.begin("mail", len(numbers))
     try:
-        return [send(book, number, transport, _Progress(terminal)) for number in numbers]
+        return [send(book, number, transport, _Progress(terminal, "mail")) for number in numbers]
     finally:
         terminal.end("mail")
 
 
 class _Progress:
-    def __init__(self, terminal: Terminal) -> None:
-        self.terminal = terminal
+    def __init__(self, terminal: Terminal, name: str) -> None:
+        self.terminal, self.name = terminal, name
 
     def __call__(self, done: float, total: float, unit: str) -> None:
-        self.terminal.progress("mail", "", done, total, unit)
+        self.terminal.progress(self.name, "", done, total, unit)
 
     def note(self, text: str) -> None:
         self.terminal.note(text)
@@ -200,7 +233,7 @@ def _tell(
     session: Session,
     desk: Desk,
     report: Report,
-    deployed: Any,
+    deployed: Deployed,
     sums: list[Sums],
     announced: Sequence[str],
 ) -> None:
@@ -209,7 +242,7 @@ def _tell(
             report,
             {
                 "published": True,
-                "uploaded": list(deployed.uploaded) if deployed else [],
+                "uploaded": list(deployed.uploaded),
                 "mailed": [_sums(one) for one in sums],
                 "announced": list(announced),
             },
@@ -225,7 +258,7 @@ def _tell(
 
 
 def _where(
-    desk: Desk, report: Report, deployed: Any, sums: list[Sums], announced: Sequence[str]
+    desk: Desk, report: Report, deployed: Deployed, sums: list[Sums], announced: Sequence[str]
 ) -> str:
     """What was made, where it lies, what to do next."""
     from pipeline.cli.terminal import count, table
@@ -243,7 +276,7 @@ def _where(
             for one in sums
         ),
     ]
-    if deployed is not None and deployed.target:
+    if deployed.target:
         what = f"{len(deployed.uploaded)} files sent" if deployed.uploaded else "as it was"
         rows.append(("Deployed", deployed.target, what))
     rows += [("Announced", feed, "the hub was told") for feed in announced]
@@ -345,7 +378,7 @@ def status(session: Session, episode: str | None) -> None:
         click.echo("Nothing was mailed yet.")
     else:
         names = ("audience", "accepted", "refused", "deferred", "unknown", "skipped", "planned")
-        rows = [("edition", "list", *names, "")]
+        rows: list[tuple[str, ...]] = [("edition", "list", *names, "")]
         rows += [
             (
                 one.slug,

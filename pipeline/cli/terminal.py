@@ -24,6 +24,8 @@ DOING = {
     "feed": "Writing feeds",
     "podcast": "Writing the podcast feed",
     "site": "Writing the site",
+    "mail": "Mailing",
+    "deploy": "Deploying",
 }
 BAR = 24
 LINE_EVERY = 15.0
