@@ -68,6 +68,8 @@ def _fitting(captions: Iterable[Caption], columns: int) -> Iterator[Caption]:
 def _cut(text: str, columns: int) -> list[str]:
     lines = _wrapped(text, columns)
     cues = -(-len(lines) // LINES)
+    if len(lines) == 1:
+        return [*lines]
     for narrower in range(columns - 1, columns // 2, -1):
         tried = _wrapped(text, narrower)
         if len(tried) > cues * LINES:

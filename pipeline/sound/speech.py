@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
 from xml.etree.ElementTree import ParseError, XMLParser
 
 from pipeline.errors import TemplateError, suggestion
@@ -55,30 +56,32 @@ def speech(ssml: str, lexicon: Mapping[str, str], language: str = "en") -> Speec
 def in_sentences(runs: list[Run], language: str) -> Iterator[list[Run]]:
     """Runs of a paragraph, cut at the ends of its sentences and never inside a run that has its own sound."""
     joined = _joined(runs)
-    text = "".join(run.written for run in joined)
-    cuts = _cuts(text, language)
-    start, sentence = 0, list[Run]()
+    # Whatever stands in a run with its own sound, it is a word to its sentence.
+    words = ("X" + "x" * (len(run.written) - 1) if run.said else run.written for run in joined)
+    ends = _ends("".join(words), language)
+    at, sentence = 0, list[Run]()
     for run in joined:
-        end = start + len(run.written)
-        inside = [] if run.said else [cut - start for cut in cuts if start < cut < end]
-        for begin, stop in zip([0, *inside], [*inside, len(run.written)], strict=True):
-            if (start + begin in cuts) and sentence:
+        for piece in [run] if run.said else _pieces(run, at, ends):
+            sentence.append(piece)
+            at += len(piece.written)
+            if at in ends:
                 yield sentence
                 sentence = []
-            sentence.append(replace(run, written=run.written[begin:stop]))
-        start = end
     if sentence:
         yield sentence
 
 
-def _cuts(text: str, language: str) -> set[int]:
+def _pieces(run: Run, start: int, ends: set[int]) -> Iterator[Run]:
+    cuts = [at - start for at in sorted(ends) if start < at < start + len(run.written)]
+    for begin, end in pairwise([0, *cuts, len(run.written)]):
+        yield replace(run, written=run.written[begin:end])
+
+
+def _ends(text: str, language: str) -> set[int]:
+    """Where in a text its sentences end, white space behind them included."""
     from sentencex import segment
 
-    cuts, at = set[int](), 0
-    for piece in segment(language.partition("-")[0], text):
-        at += len(piece)
-        cuts.add(at)
-    return cuts
+    return set(accumulate(len(piece) for piece in segment(language.partition("-")[0], text)))
 
 
 def _joined(runs: list[Run]) -> list[Run]:
