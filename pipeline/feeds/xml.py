@@ -171,8 +171,8 @@ def add(made: Any, entry: Entry, guid: str, description: str = "", content: str 
     one.author(_people(entry.authors))
     one.category([{"term": tag} for tag in entry.tags])
     one.link(href=entry.url, rel="alternate", type="text/html")
-    if sound := entry.enclosure:
-        one.enclosure(sound.url, str(sound.size), sound.type)
+    if sound := entry.sound:
+        one.enclosure(entry.sound_url, str(sound.size), sound.type)
     one.simulcast.links = one.link()
     return one
 
