@@ -131,7 +131,7 @@ def feed(
 ) -> Any:
     """A feedgen feed of the publication with the head that all its feeds share, and no entry yet.
 
-    name: the feed's path below build/site. prefixes: namespaces of the elements that will be added.
+    name: the feed's path below build/site. prefixes: further namespaces of its elements.
     """
     made = FeedGenerator()
     made.register_extension("simulcast", FeedExtension, EntryExtension)
@@ -152,7 +152,9 @@ def feed(
     # The last link added becomes the <link> of RSS.
     made.link(href=address(publication.link()), rel="alternate", type="text/html")
     made.simulcast.links = made.link()
-    made.simulcast.namespaces = {prefix: NAMESPACES[prefix] for prefix in prefixes}
+    made.simulcast.namespaces = {
+        prefix: NAMESPACES[prefix] for prefix in ("atom", "content", "dc", *prefixes)
+    }
     return made
 
 
@@ -174,6 +176,9 @@ def add(made: Any, entry: Entry, guid: str, description: str = "", content: str 
     if sound := entry.sound:
         one.enclosure(entry.sound_url, str(sound.size), sound.type)
     one.simulcast.links = one.link()
+    one.simulcast.add(*(element("dc:creator", person.name) for person in entry.authors))
+    if listing.updated:
+        one.simulcast.add(element("atom:updated", listing.updated.isoformat(timespec="seconds")))
     return one
 
 

@@ -24,15 +24,11 @@ def feed(
     full = list(entries(publication, newest, entry, audio))
     icon = address(publication.link("artwork/cover-small.jpg"))
 
-    rss = xml.feed(publication, "rss.xml", xml.RSS, full, "atom", "content", "dc")
+    rss = xml.feed(publication, "rss.xml", xml.RSS, full)
     image = address(publication.link("artwork/feed.png"))
     rss.image(image, width="144", height="144")
     for one in full:
-        added = xml.add(rss, one, one.listing.guid)
-        added.simulcast.add(*(xml.element("dc:creator", person.name) for person in one.authors))
-        if one.listing.updated:
-            updated = one.listing.updated.isoformat(timespec="seconds")
-            added.simulcast.add(xml.element("atom:updated", updated))
+        xml.add(rss, one, one.listing.guid)
     yield Artifact("site/rss.xml", xml.written(rss, "rss.xml"))
 
     atom = xml.feed(publication, "atom.xml", xml.ATOM, full)

@@ -34,8 +34,8 @@ def podcast(
     every = entries(publication, episodes[::-1], entry, audio)
     heard = [(one, one.sound) for one in every if one.sound]
 
-    prefixes = ("atom", "content", "itunes", "podcast")
-    show = xml.feed(publication, "podcast.xml", xml.RSS, [one for one, _ in heard], *prefixes)
+    shown = [one for one, _ in heard]
+    show = xml.feed(publication, "podcast.xml", xml.RSS, shown, "itunes", "podcast")
     show.description(notes.shortened(publication.description, notes.DESCRIPTION))
     show.simulcast.add(*podcasting.of_show(publication, pixels))
     for one, sound in heard:
