@@ -152,9 +152,8 @@ def feed(
     # The last link added becomes the <link> of RSS.
     made.link(href=address(publication.link()), rel="alternate", type="text/html")
     made.simulcast.links = made.link()
-    made.simulcast.namespaces = {
-        prefix: NAMESPACES[prefix] for prefix in ("atom", "content", "dc", *prefixes)
-    }
+    if type == RSS:  # to which feedgen itself adds atom and content
+        made.simulcast.namespaces = {name: NAMESPACES[name] for name in ("dc", *prefixes)}
     return made
 
 
