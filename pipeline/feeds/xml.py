@@ -13,7 +13,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from pipeline import identity
 from pipeline.errors import StageError
 from pipeline.feeds.entries import Entry, address, changed
-from pipeline.model import Publication
+from pipeline.model import Person, Publication
 
 NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
@@ -193,5 +193,5 @@ def written(made: Any, name: str) -> bytes:
         raise StageError(f"site/{name} cannot be written: {error}") from error
 
 
-def _people(people: Iterable[Any]) -> list[dict[str, str]]:
+def _people(people: Iterable[Person]) -> list[dict[str, str]]:
     return [{"name": one.name} | ({"uri": address(one.url)} if one.url else {}) for one in people]
