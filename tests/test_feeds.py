@@ -61,17 +61,11 @@ class Desk:
         assert path == "content/artwork/cover.png"
         return self.artwork
 
-    def kept(self, key: str, make: Callable[[Path], None]) -> Path:
-        file = self.folder / hashlib.sha256(key.encode()).hexdigest()
-        if not file.exists():
-            make(file)
-        return file
-
     def entry(self, listing: Listing, html: str) -> Artifacts:
         return Artifacts([self.made(f"entry/{listing.slug}.html", html)])
 
     def audio(self, listing: Listing, data: bytes = MP3, **facts: Any) -> Artifacts:
-        about = {"duration": 754.6, "source": "narration"} | facts
+        about = {"duration": 754.6, "size": len(data), "source": "narration"} | facts
         return Artifacts(
             [
                 self.made(f"site/audio/{listing.slug}.mp3", data),
@@ -111,7 +105,7 @@ class Desk:
             for one in episodes
         }
         artifacts = [
-            *feed.function(publication, episodes, entry, audio, self.files, self.kept),
+            *feed.function(publication, episodes, entry, audio),
             *podcast.function(
                 publication, episodes, entry, audio, chapters, transcript, art, self.files
             ),
@@ -119,9 +113,8 @@ class Desk:
         return {
             one.path.removeprefix("site/"): one.content
             if isinstance(one.content, bytes)
-            else one.content.encode()
+            else str(one.content).encode()
             for one in artifacts
-            if not isinstance(one.content, Path)
         }
 
 
@@ -304,7 +297,8 @@ def test_a_feed_names_itself_its_site_its_hub_and_its_stylesheet(desk: Desk) -> 
 def test_every_author_is_named(desk: Desk) -> None:
     made = desk.feeds(publication(), SEASON[1:2])
     both = ["Ada Moss", "Bo Fern"]
-    assert texts(channel(made["rss.xml"]), "item/dc:creator") == both
+    for name in ("rss.xml", "podcast.xml"):
+        assert texts(channel(made[name]), "item/dc:creator") == both
     assert texts(etree.fromstring(made["atom.xml"]), "atom:entry/atom:author/atom:name") == both
     assert [one["name"] for one in json.loads(made["feed.json"])["items"][0]["authors"]] == both
     persons = channel(made["podcast.xml"]).findall("item/podcast:person", NAMESPACES)
@@ -312,15 +306,6 @@ def test_every_author_is_named(desk: Desk) -> None:
         ("Ada Moss", "host", "https://ada.example/"),
         ("Bo Fern", "host", None),
     ]
-
-
-def test_the_image_of_the_rss_feed_is_as_small_as_rss_allows(desk: Desk) -> None:
-    artifacts = feed.function(publication(), (), {}, {}, desk.files, desk.kept)
-    images = {one.path: one.content for one in artifacts if isinstance(one.content, Path)}
-    with Image.open(images["site/artwork/icon-144.png"]) as image:
-        assert image.size == (144, 144)
-    with Image.open(images["site/artwork/icon-512.png"]) as image:
-        assert image.size == (512, 512)
 
 
 def test_the_podcast_has_what_directories_ask_for(desk: Desk) -> None:
@@ -460,11 +445,29 @@ def test_audio_that_is_no_mp3_is_refused_before_a_feed_is_made(desk: Desk, data:
     audio = {one.slug: desk.audio(one, data)}
     made = []
     with pytest.raises(MediaError, match=r"site/audio/01-moss\.mp3: .* no MP3"):
-        made += [
-            one.path
-            for one in feed.function(publication(), (one,), entry, audio, desk.files, desk.kept)
-        ]
+        made += [one.path for one in feed.function(publication(), (one,), entry, audio)]
     assert not [path for path in made if path.endswith((".xml", ".json"))]
+
+
+def test_audio_of_another_size_than_its_facts_is_refused(desk: Desk) -> None:
+    one = SEASON[1]
+    entry = {one.slug: desk.entry(one, "<p>All.</p>")}
+    audio = {one.slug: desk.audio(one, size=7)}
+    with pytest.raises(MediaError, match=r"20010 bytes, but its facts say 7"):
+        list(feed.function(publication(), (one,), entry, audio))
+
+
+def test_artwork_without_pixels_is_refused(desk: Desk) -> None:
+    drawn = replace(publication().podcast, artwork="content/artwork/cover.svg")
+    with pytest.raises(MediaError, match=r"cover\.svg is a drawing; .* PNG or JPEG"):
+        list(podcast.function(publication(podcast=drawn), (), {}, {}, {}, {}, {}, Path))
+
+
+def test_a_person_s_portrait_is_where_the_site_puts_it(desk: Desk) -> None:
+    people = (Person("ada", "Ada Moss", image="content/ada.JPG"),)
+    show = channel(desk.feeds(publication(people=people), SEASON)["podcast.xml"])
+    person = show.find("podcast:person", NAMESPACES)
+    assert person.get("img") == "https://notes.example/people/ada.JPG"
 
 
 def test_a_category_that_apple_does_not_know_is_refused_with_the_likeliest() -> None:

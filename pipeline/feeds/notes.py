@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from html import escape
 
-from pipeline.feeds.entries import Enclosure, Entry
+from pipeline.feeds.entries import Entry
+from pipeline.media import Enclosure
 from pipeline.model import Publication
 from pipeline.stage import Artifacts
 

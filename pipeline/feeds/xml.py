@@ -13,7 +13,7 @@ from lxml import etree  # type: ignore[import-untyped]
 from pipeline import identity
 from pipeline.errors import StageError
 from pipeline.feeds.entries import Entry, address, changed
-from pipeline.model import Publication
+from pipeline.model import Person, Publication
 
 NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
@@ -131,7 +131,7 @@ def feed(
 ) -> Any:
     """A feedgen feed of the publication with the head that all its feeds share, and no entry yet.
 
-    name: the feed's path below build/site. prefixes: namespaces of the elements that will be added.
+    name: the feed's path below build/site. prefixes: further namespaces of its elements.
     """
     made = FeedGenerator()
     made.register_extension("simulcast", FeedExtension, EntryExtension)
@@ -152,7 +152,8 @@ def feed(
     # The last link added becomes the <link> of RSS.
     made.link(href=address(publication.link()), rel="alternate", type="text/html")
     made.simulcast.links = made.link()
-    made.simulcast.namespaces = {prefix: NAMESPACES[prefix] for prefix in prefixes}
+    if type == RSS:  # to which feedgen itself adds atom and content
+        made.simulcast.namespaces = {name: NAMESPACES[name] for name in ("dc", *prefixes)}
     return made
 
 
@@ -171,9 +172,12 @@ def add(made: Any, entry: Entry, guid: str, description: str = "", content: str 
     one.author(_people(entry.authors))
     one.category([{"term": tag} for tag in entry.tags])
     one.link(href=entry.url, rel="alternate", type="text/html")
-    if sound := entry.enclosure:
-        one.enclosure(sound.url, str(sound.size), sound.type)
+    if sound := entry.sound:
+        one.enclosure(entry.sound_url, str(sound.size), sound.type)
     one.simulcast.links = one.link()
+    one.simulcast.add(*(element("dc:creator", person.name) for person in entry.authors))
+    if listing.updated:
+        one.simulcast.add(element("atom:updated", listing.updated.isoformat(timespec="seconds")))
     return one
 
 
@@ -189,5 +193,5 @@ def written(made: Any, name: str) -> bytes:
         raise StageError(f"site/{name} cannot be written: {error}") from error
 
 
-def _people(people: Iterable[Any]) -> list[dict[str, str]]:
+def _people(people: Iterable[Person]) -> list[dict[str, str]]:
     return [{"name": one.name} | ({"uri": address(one.url)} if one.url else {}) for one in people]
