@@ -122,7 +122,14 @@ def _spoken(
     breaks = {i + 1 for i, (a, b) in enumerate(pairwise(lines)) if b["start"] - a["end"] >= PAUSE}
     starts = sorted({0, *titles, *breaks} - {len(lines)}) if lines else []
     for start, end in pairwise([*starts, len(lines)]):
-        yield {"title": titles.get(start, ""), "lines": lines[start:end]}
+        title, head = titles.get(start, ""), None
+        if title and _bare(lines[start]["text"]) == _bare(title):
+            head, start = lines[start], start + 1  # the voice says the heading: show it once
+        yield {"title": title, "head": head, "lines": lines[start:end]}
+
+
+def _bare(text: str) -> str:
+    return text.strip().rstrip(".").casefold()
 
 
 def _first_at(lines: Sequence[Mapping[str, Any]], moment: float) -> int:
