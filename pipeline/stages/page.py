@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -55,7 +56,8 @@ def page(
         },
         "audio": _audio(heard, links, publication) if heard else None,
         "chapters": marks,
-        "transcript": lines,
+        "captions": _beside(transcript, ".vtt"),
+        "transcript_page": _beside(transcript, ".html"),
         "spoken": list(_spoken(lines, marks)),
         "data": _data(publication, listing, heard),
     }
@@ -103,15 +105,23 @@ def _chapters(made: Artifacts) -> list[Mapping[str, Any]]:
 def _lines(made: Artifacts) -> list[Mapping[str, Any]]:
     found = made.ending("transcript.json")
     told = json.loads(found.text())["segments"] if found else []
+    voices = Counter(one.get("speaker", "") for one in told)
+    narrator = voices.most_common(1)[0][0] if voices else ""
     return [
         {
             "start": one["startTime"],
             "end": one["endTime"],
             "text": one["body"],
-            "voice": one.get("speaker", ""),
+            "quoted": one.get("speaker", "") != narrator,
         }
         for one in told
     ]
+
+
+def _beside(made: Artifacts, ending: str) -> str:
+    """The link to something that lies in the episode's own folder, "" where it was not made."""
+    found = made.ending(ending)
+    return PurePosixPath(found.path).name if found else ""
 
 
 def _spoken(
