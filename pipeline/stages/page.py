@@ -63,7 +63,7 @@ def page(
     }
     yield Artifact(f"site/{path}", templates.render("web/episode.html", at=path, **values))
     for name, file in pictures.items():
-        yield Artifact(f"site/{listing.slug}/{name}", file)
+        yield Artifact(f"site/{listing.slug}/{name}", file.read_bytes())
 
 
 def _walk(blocks: Iterable[Block]) -> Iterator[Block]:

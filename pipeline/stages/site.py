@@ -52,7 +52,7 @@ def site(
     yield from _artwork(files(publication.podcast.artwork))
     for person in publication.people:
         if person.image:
-            yield Artifact(f"site/{_portrait(person)}", files(person.image))
+            yield Artifact(f"site/{_portrait(person)}", files(person.image).read_bytes())
 
 
 def _pages(
@@ -211,7 +211,7 @@ def _lasting(count: int) -> list[str]:
 
 def _artwork(file: Path) -> Iterator[Artifact]:
     """The artwork as it is, and smaller for pages and tabs."""
-    yield Artifact(f"site/artwork/cover{file.suffix.lower()}", file)
+    yield Artifact(f"site/artwork/cover{file.suffix.lower()}", file.read_bytes())
     yield Artifact(
         "site/artwork/cover-small.jpg", _smaller(file, COVER, "JPEG", quality=85, progressive=True)
     )
