@@ -37,7 +37,7 @@ def enclosure(audio: Artifacts) -> Enclosure | None:
         path=sound.path.removeprefix("site/"),
         duration=float(told["duration"]),
         size=int(told["size"]),
-        type="audio/mpeg",
+        type=told.get("type", "audio/mpeg"),
         synthetic=told.get("source") == "narration",
     )
 

@@ -58,7 +58,7 @@ class Store:
     # --- contents, by what they hash to
 
     def keep(self, artifact: Artifact) -> Made:
-        """Take an artifact over; a file it names is moved away, not copied."""
+        """Take an artifact over; a file it names is copied, or moved where it is scratch of ours."""
         content = artifact.content
         if isinstance(content, Path):
             with content.open("rb") as stream:
@@ -66,7 +66,8 @@ class Store:
             size, file = content.stat().st_size, self._object(digest)
             if not file.exists():
                 file.parent.mkdir(parents=True, exist_ok=True)
-                _move(content, file)
+                take = _move if content.is_relative_to(self.home / "scratch") else _copy
+                take(content, file)
             return Made(artifact.path, digest, size, str(file))
         data = content.encode("utf-8") if isinstance(content, str) else content
         digest = hashlib.sha256(data).hexdigest()
@@ -213,6 +214,10 @@ def _remove_empty(folder: Path, top: Path) -> None:
     while folder != top and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _copy(source: Path, target: Path) -> None:
+    write_whole(target, source)
 
 
 def _move(source: Path, target: Path) -> None:
