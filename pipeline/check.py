@@ -87,7 +87,7 @@ def _of_source(
     for block in _blocks(episode):
         if block.kind == "figure" and not block.attributes.get("alt", "").strip():
             yield _no_alt(episode, block.line, block.attributes.get("src", ""))
-        for name in ("title", "by", "role"):
+        for name in ("title", "by", "role", "alt"):
             yield from _of_words(episode, block.line, block.attributes.get(name, ""))
         for inlines in (block.head, block.inlines):
             yield from _of_words(episode, block.line, _prose(inlines))

@@ -43,7 +43,7 @@ def enclosure(audio: Artifacts) -> Enclosure | None:
 
 
 def picture_size(file: Path) -> tuple[int, int] | None:
-    """Width and height in pixels as a browser shows the picture, read from its header; None for drawings without pixels.
+    """Width and height in pixels as a browser shows a picture; None for a drawing without pixels.
 
     Raises MediaError: the file is not a picture.
     """

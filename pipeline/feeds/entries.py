@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
 from pipeline.errors import MediaError
 from pipeline.model import Listing, Person, Publication
 from pipeline.stage import Artifacts
 
-PODCAST_NAMESPACE = UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
-"""The UUIDv5 namespace of `podcast:guid`, fixed by its specification."""
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""The date of a feed without entries: old, but not so old that validators doubt it."""
 
 MP3_BEGINS = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
 """An ID3 tag, or the first frame of MPEG 1 or 2, layer III."""
@@ -90,14 +90,6 @@ def address(url: str) -> str:
     return urlunsplit((parts.scheme, host, *rest))
 
 
-def show_guid(publication: Publication) -> str:
-    """The publication's `podcast:guid`: the published one, else what its feed address gives."""
-    if publication.podcast_guid:
-        return publication.podcast_guid
-    feed = address(publication.link("podcast.xml")).split("://", 1)[-1]
-    return str(uuid5(PODCAST_NAMESPACE, feed.rstrip("/")))
-
-
 def atom_id(guid: str) -> str:
     """A GUID as the IRI that Atom asks for (RFC 4287 §4.2.6); what is one stays as it is."""
     if urlsplit(guid).scheme and guid.isascii() and " " not in guid:
@@ -106,6 +98,5 @@ def atom_id(guid: str) -> str:
 
 
 def changed(listings: Iterable[Listing]) -> datetime:
-    """When any of the listings last changed; 1970 where there are none, for a feed needs a date."""
-    epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return max((one.changed for one in listings), default=epoch).replace(microsecond=0)
+    """When any of the listings last changed; the year 2000 where there are none, as Atom asks."""
+    return max((one.changed for one in listings), default=NEVER).replace(microsecond=0)

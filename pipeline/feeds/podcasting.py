@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.feeds.apple import category
-from pipeline.feeds.entries import Enclosure, Entry, address, show_guid
+from pipeline.feeds.entries import Enclosure, Entry, address
 from pipeline.feeds.notes import DESCRIPTION, shortened
-from pipeline.feeds.xml import element
+from pipeline.feeds.xml import element, guid
 from pipeline.model import Person, Publication
 from pipeline.stage import Artifacts
 
@@ -43,7 +43,7 @@ def of_show(publication: Publication, pixels: tuple[int, int]) -> Iterator[Any]:
     yield from map(category, asked.categories)
     yield element("itunes:explicit", _truth(asked.explicit))
     yield element("itunes:type", asked.type)
-    yield element("podcast:guid", show_guid(publication))
+    yield element("podcast:guid", guid(publication))
     yield element("podcast:locked", "yes" if asked.locked else "no", owner=asked.owner_email)
     yield element("podcast:medium", "podcast")
     yield _image(artwork, pixels, "artwork", publication.title)

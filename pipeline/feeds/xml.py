@@ -10,8 +10,9 @@ from typing import Any
 from feedgen.feed import FeedGenerator  # type: ignore[import-untyped]
 from lxml import etree  # type: ignore[import-untyped]
 
+from pipeline import identity
 from pipeline.errors import StageError
-from pipeline.feeds.entries import Entry, address, changed, show_guid
+from pipeline.feeds.entries import Entry, address, changed
 from pipeline.model import Publication
 
 NAMESPACES = {
@@ -120,6 +121,11 @@ def _plain(child: Any) -> None:
         child.append(reference)
 
 
+def guid(publication: Publication) -> str:
+    """The publication's `podcast:guid`: the one it was published with, else the one it will be."""
+    return publication.podcast_guid or identity.podcast_guid(publication)
+
+
 def feed(
     publication: Publication, name: str, type: str, entries: Sequence[Entry], *prefixes: str
 ) -> Any:
@@ -129,7 +135,7 @@ def feed(
     """
     made = FeedGenerator()
     made.register_extension("simulcast", FeedExtension, EntryExtension)
-    made.id(f"urn:uuid:{show_guid(publication)}")
+    made.id(f"urn:uuid:{guid(publication)}")
     made.title(publication.title)
     made.description(publication.description)
     made.language(publication.language)
@@ -178,7 +184,7 @@ def written(made: Any, name: str) -> bytes:
     """
     try:
         text = made.atom_str if name.startswith("atom") else made.rss_str
-        return bytes(text(pretty=True))
+        return bytes(text(pretty=True)) + b"\n"
     except ValueError as error:
         raise StageError(f"site/{name} cannot be written: {error}") from error
 

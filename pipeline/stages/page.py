@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
@@ -39,6 +38,7 @@ def page(
     blocks = tuple(shown(episode.blocks, "web"))
     heard = media.enclosure(audio)
     marks = _chapters(chapters) if heard else []
+    lines = _lines(transcript) if heard else []
     values = {
         "publication": publication,
         "listing": listing,
@@ -55,11 +55,10 @@ def page(
         },
         "audio": _audio(heard, links, publication) if heard else None,
         "chapters": marks,
-        "transcript": _lines(transcript) if heard else [],
+        "transcript": lines,
+        "spoken": list(_spoken(lines, marks)),
         "data": _data(publication, listing, heard),
-        "date": datetime.fromisoformat,
     }
-    values["spoken"] = list(_spoken(values["transcript"], marks))
     yield Artifact(f"site/{path}", templates.render("web/episode.html", at=path, **values))
     for name, file in pictures.items():
         yield Artifact(f"site/{listing.slug}/{name}", file)
@@ -141,7 +140,7 @@ def _data(
         "@id": f"{publication.url}#podcast",
         "name": publication.title,
     }
-    article = {
+    article: dict[str, Any] = {
         "@type": "Article",
         "@id": f"{address}#article",
         "headline": listing.title,

@@ -1,0 +1,1 @@
+"""Text becomes speech, speech becomes a mastered file; nothing here knows of episodes or stages."""

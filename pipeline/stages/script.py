@@ -1,0 +1,63 @@
+"""The script stage: what is read aloud, sentence by sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from pipeline.errors import TemplateError, suggestion
+from pipeline.model import Episode, Listing, Place, Publication, words
+from pipeline.stage import Artifact, stage
+
+if TYPE_CHECKING:
+    from pipeline.sound.speech import Speech
+    from pipeline.templates import Templates
+
+
+@stage(per="episode", libraries=("sentencex", "num2words2"))
+def script(
+    listing: Listing, episode: Episode, place: Place, publication: Publication, templates: Templates
+) -> Iterator[Artifact]:
+    """What a voice reads: sentences with their written and spoken words, and where chapters begin."""
+    from pipeline.sound.speech import speech
+
+    ssml = templates.render(
+        "speech/episode.ssml",
+        publication=publication,
+        listing=listing,
+        episode=episode,
+        place=place,
+    )
+    read = speech(ssml, publication.narration.lexicon, publication.language)
+    made = {
+        "language": publication.language,
+        "chapters": chapters_of(read, episode),
+        "sentences": [asdict(sentence) for sentence in read.sentences],
+    }
+    yield Artifact(
+        f"script/{listing.slug}.json", json.dumps(made, ensure_ascii=False, indent=1) + "\n"
+    )
+
+
+def chapters_of(read: Speech, episode: Episode) -> list[dict[str, object]]:
+    """The chapters by their headings; the words before the first are a chapter named like the episode."""
+    titles = {
+        block.attributes["id"]: words(block.inlines)
+        for top in episode.blocks
+        for block in top.walk()
+        if block.kind == "heading"
+    }
+    begun = {0: episode.listing.title or "Introduction"}
+    for name, sentence in read.marks:
+        if name not in titles:
+            raise TemplateError(
+                f'the speech templates mark "{name}", which is no heading of {episode.source}'
+                + suggestion(name, titles)
+            )
+        if sentence < len(read.sentences):
+            begun[sentence] = titles[name]
+    if not read.sentences:
+        return []
+    return [{"title": begun[sentence], "sentence": sentence} for sentence in sorted(begun)]
