@@ -38,7 +38,10 @@ def commands(console: str) -> list[Command]:
 
 
 def newcomers_folder(folder: Path) -> Path:
-    """What a clone holds, with a .venv of its own that has all that ours has, and the light voice for speed."""
+    """What a clone holds, with a .venv of its own that has all that ours has.
+
+    For speed the light voice reads, and the long episode has a short recording.
+    """
     for name in ("content", "audio", "templates", "pipeline", "pyproject.toml", "Makefile"):
         source = ROOT / name
         if source.is_dir():
@@ -51,6 +54,7 @@ def newcomers_folder(folder: Path) -> Path:
     text = settings.read_text("utf-8")
     assert slow in text
     settings.write_text(text.replace(slow, 'narrator = "nanotts"\n'), "utf-8")
+    shutil.copy(folder / "audio" / "intro.flac", folder / "audio" / "06-microsoft-vs-everyone.flac")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
     packages = next(folder.glob(".venv/lib/*/site-packages"))
     ours = next(path for path in sys.path if path.endswith("site-packages"))
