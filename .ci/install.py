@@ -4,6 +4,7 @@ install.py [--again] PART …   parts: core, voice, test; `--again` retries a vo
 """
 
 import ast
+import functools
 import hashlib
 import json
 import os
@@ -17,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 INSTALLED = VENV / "installed.json"
 NEEDED = (3, 11)
+PIP = (str(VENV / "bin" / "python"), "-m", "pip")
 
 PARTS = {
     "build": "requirements-build.txt",
@@ -29,9 +31,10 @@ WITHOUT = {"voice": "the light voice will read. To try again: make voice"}
 """Parts that one can do without, and what happens then."""
 
 NETWORK = (
-    "index-url extra-index-url find-links no-index trusted-host cert client-cert proxy"
-    " timeout default-timeout retries cache-dir no-cache-dir keyring-provider"
-).split()
+    *("index-url", "extra-index-url", "find-links", "no-index", "trusted-host"),
+    *("cert", "client-cert", "keyring-provider", "proxy", "timeout", "default-timeout", "retries"),
+    *("cache-dir", "no-cache-dir"),
+)
 """What may be taken over from the user's own pip configuration: how to reach an index, nothing else."""
 
 FLAGS = ["--require-hashes", "--no-deps", "--no-build-isolation", "--use-pep517"]
@@ -99,12 +102,11 @@ def make_venv():
 def install(part):
     """All of one lock file; False if it could not be had and one can do without."""
     lock = PARTS[part]
-    python = [str(VENV / "bin" / "python"), "-m", "pip"]
-    command = [*python, "install", "--no-input"]
+    command = [*PIP, "install", "--no-input"]
     command += EDITABLE if part == "project" else [*FLAGS, "--requirement", lock]
     name = "Simulcast itself" if part == "project" else f"what {lock} locks"
     with Step(f"Installing {name}") as step:
-        if step.run(command, pip_environment(python)):
+        if step.run(command, pip_environment()):
             return True
         if part not in WITHOUT:
             step.fail("Nothing was published. With a network, run it again.")
@@ -112,9 +114,10 @@ def install(part):
         return False
 
 
-def pip_environment(pip):
+@functools.cache
+def pip_environment():
     """The environment for pip: of the user's pip configuration only what NETWORK names."""
-    listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True, check=False)
+    listed = subprocess.run([*PIP, "config", "list"], capture_output=True, text=True, check=False)
     environment = {
         name: value
         for name, value in os.environ.items()

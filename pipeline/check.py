@@ -7,7 +7,7 @@ import json
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
@@ -87,7 +87,7 @@ def _of_source(
     for block in _blocks(episode):
         if block.kind == "figure" and not block.attributes.get("alt", "").strip():
             yield _no_alt(episode, block.line, block.attributes.get("src", ""))
-        for name in ("title", "by", "role"):
+        for name in ("title", "by", "role", "alt"):
             yield from _of_words(episode, block.line, block.attributes.get(name, ""))
         for inlines in (block.head, block.inlines):
             yield from _of_words(episode, block.line, _prose(inlines))
@@ -297,10 +297,10 @@ def _likely(found: str, names: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """What a built page offers to links, and where its own lead, with their lines."""
+    """What a built page offers to links, and where its own lead, each with its first line."""
 
     ids: frozenset[str]
-    links: tuple[tuple[str, int], ...]
+    links: Mapping[str, int]
 
 
 class _Site:
@@ -360,9 +360,11 @@ def _page(file: Path) -> _Page:
 
     tree = etree.parse(file, etree.HTMLParser(encoding="utf-8", huge_tree=True))
     if tree.getroot() is None:
-        return _Page(frozenset(), ())
+        return _Page(frozenset(), {})
     ids = frozenset(map(str, tree.xpath("//@id | //a/@name")))
-    links = tuple((str(link), link.getparent().sourceline or 0) for link in tree.xpath(_LINKS))
+    links: dict[str, int] = {}
+    for link in tree.xpath(_LINKS):
+        links.setdefault(link.strip(), link.getparent().sourceline or 0)
     return _Page(ids, links)
 
 
@@ -371,8 +373,8 @@ def _of_pages(site: _Site) -> Iterator[Finding]:
     first: dict[tuple[str, str], tuple[str, int, str]] = {}
     pages: dict[tuple[str, str], set[str]] = {}
     for page in site.files(lambda name: name.endswith(".html")):
-        for href, line in site.page(page).links:
-            target = site.target(page, href.strip())
+        for href, line in site.page(page).links.items():
+            target = site.target(page, href)
             if target is not None and not _leads_somewhere(site, *target):
                 first.setdefault(target, (page, line, href))
                 pages.setdefault(target, set()).add(page)

@@ -37,13 +37,13 @@ def enclosure(audio: Artifacts) -> Enclosure | None:
         path=sound.path.removeprefix("site/"),
         duration=float(told["duration"]),
         size=int(told["size"]),
-        type="audio/mpeg",
+        type=told.get("type", "audio/mpeg"),
         synthetic=told.get("source") == "narration",
     )
 
 
 def picture_size(file: Path) -> tuple[int, int] | None:
-    """Width and height in pixels as a browser shows the picture, read from its header; None for drawings without pixels.
+    """Width and height in pixels as a browser shows a picture; None for a drawing without pixels.
 
     Raises MediaError: the file is not a picture.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import ClassVar, Literal
 
 MEDIA = ("web", "email", "feed", "text", "speech")
@@ -162,6 +163,11 @@ class Person(Written):
     about: str = ""
     image: str = ""
 
+    @property
+    def portrait(self) -> str:
+        """Where their picture lies below build/site; "" where they have none."""
+        return f"people/{self.id}{PurePosixPath(self.image).suffix}" if self.image else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Series(Written):
@@ -274,6 +280,11 @@ class Publication(Written):
     deploy: Deploy = field(default_factory=Deploy)
     confirm: bool = True
     podcast_guid: str = ""
+
+    @property
+    def cover(self) -> str:
+        """Where the artwork lies below build/site, as large as it is."""
+        return f"artwork/cover{PurePosixPath(self.podcast.artwork).suffix.lower()}"
 
     def authors(self, listing: Listing) -> tuple[Person, ...]:
         """Who wrote an episode: the people its `by` names, else the first of the publication."""

@@ -41,6 +41,7 @@ class Store:
     def __init__(self, root: Path, *, records: bool = True) -> None:
         self.build = root / "build"
         self.home = root / ".simulcast" / "store"
+        self._scratch = self.home / "scratch"
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             name = str(self.home / "records.db") if records else ":memory:"
@@ -58,15 +59,18 @@ class Store:
     # --- contents, by what they hash to
 
     def keep(self, artifact: Artifact) -> Made:
-        """Take an artifact over; a file it names is moved away, not copied."""
+        """Take an artifact over; a file in the scratch folder is moved, any other is someone's own and is copied."""
         content = artifact.content
         if isinstance(content, Path):
             with content.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             size, file = content.stat().st_size, self._object(digest)
             if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                _move(content, file)
+                if content.is_relative_to(self._scratch):
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    _move(content, file)
+                else:
+                    write_whole(file, content)
             return Made(artifact.path, digest, size, str(file))
         data = content.encode("utf-8") if isinstance(content, str) else content
         digest = hashlib.sha256(data).hexdigest()
@@ -100,9 +104,8 @@ class Store:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """An empty folder on the store's own disk, gone afterwards."""
-        folder = self.home / "scratch"
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as name:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self._scratch) as name:
             yield Path(name)
 
     # --- what was made from what

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
+from typing import Any
 
 import click
 
@@ -73,24 +75,17 @@ class Commands(click.Group):
         command = self.get_command(context, name)
         return command.get_short_help_str(limit) if command else ""
 
-    def invoke(self, context: click.Context) -> object:
+    def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command; what we refuse is said in one place, and sets the exit code."""
         try:
-            return super().invoke(context)
-        except OutsideError as error:
-            _complain(error)
-            context.exit(OUTSIDE)
+            return super().main(*args, **extra)
         except SimulcastError as error:
-            _complain(error)
-            context.exit(1)
+            click.secho(str(error), err=True, fg="red")
+            sys.exit(OUTSIDE if isinstance(error, OutsideError) else 1)
 
 
 def _short(text: str, limit: int) -> str:
     return click.Command(None, help=text).get_short_help_str(limit)
-
-
-def _complain(error: SimulcastError) -> None:
-    click.secho(str(error), err=True, fg="red")
 
 
 def _stage_names() -> list[str]:

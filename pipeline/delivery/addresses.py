@@ -26,6 +26,7 @@ def normalised(address: str) -> str:
             address.strip(),
             check_deliverability=False,
             allow_smtputf8=False,
+            strict=True,
             test_environment=True,
         )
     except EmailNotValidError as error:

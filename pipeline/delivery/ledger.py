@@ -419,7 +419,7 @@ class Ledger:
         with self._transaction() as connection:
             return list(connection.scalars(query))
 
-    def status(self, slug: str | None = None) -> list[Sums]:
+    def editions(self, slug: str | None = None) -> list[Sums]:
         """The sums of every edition, or of those of one episode."""
         return self._sums(None if slug is None else editions.c.slug == slug)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,17 +24,28 @@ EXAMPLE = "reader@example.org"
 """Who gets the example of an edition: an address that can never exist (RFC 2606)."""
 
 
-class _Unfolded(UnstructuredHeader, BaseHeader):
-    """A header read by programs: folded, a long one would turn into encoded words."""
+class _AsGiven(UnstructuredHeader, BaseHeader):
+    """A header whose value is on the wire already, and is folded between encoded words only.
+
+    The library folds identifiers into encoded words, and loses blanks and "=?" of an author's words.
+    """
+
+    @staticmethod
+    def parse(value: str, kwds: dict[str, object]) -> None:
+        kwds["parse_tree"], kwds["decoded"] = UnstructuredHeader.value_parser(value), value
 
     def fold(self, *, policy: Policy) -> str:
-        return f"{self.name}: {self}{policy.linesep}"
+        value = self.replace("?= =?", f"?={policy.linesep} =?")
+        return f"{self.name}: {value}{policy.linesep}"
 
 
 _HEADERS = HeaderRegistry()
-for _name in ("list-id", "list-unsubscribe"):
-    _HEADERS.map_to_type(_name, _Unfolded)
+for _name in ("from", "reply-to", "subject", "list-id", "list-unsubscribe"):
+    _HEADERS.map_to_type(_name, _AsGiven)
 _POLICY = policy.SMTP.clone(header_factory=_HEADERS)
+
+_LONGEST = 900
+"""Characters of a header value that may stand unfolded; a line of a message has 998 (RFC 5322 §2.1.1)."""
 
 _SLOT = re.compile(re.escape(SLOT) + r"([A-Za-z0-9_]*)")
 
@@ -52,11 +64,11 @@ def message(edition: Edition, recipient: str) -> Message:
     """The message of one normalised address; raises TemplateError where a slot is unknown."""
     values = _values(edition)
     out = EmailMessage(_POLICY)
-    out["From"] = sender(edition)
+    out["From"] = _mailbox(sender(edition))
     out["To"] = Address(addr_spec=recipient)
     if edition.reply_to:
-        out["Reply-To"] = mailbox(edition.reply_to)
-    out["Subject"] = edition.subject
+        out["Reply-To"] = _mailbox(mailbox(edition.reply_to))
+    out["Subject"] = _words(edition.subject)
     out["Date"] = edition.published
     out["Message-ID"] = message_id(edition, recipient)
     out["List-Id"] = list_id(edition)
@@ -100,6 +112,24 @@ def unsubscribe_url(edition: Edition) -> str:
     """A mail to the people behind the list that asks to be taken off it."""
     to = mailbox(edition.reply_to or edition.sender).addr_spec
     return f"mailto:{quote(to, safe='@+')}?subject={quote(f'unsubscribe {edition.mailing_list}')}"
+
+
+def _mailbox(found: Address) -> str:
+    plain = _words(found.display_name) == found.display_name
+    return str(found) if plain else f"{_words(found.display_name)} <{found.addr_spec}>"
+
+
+def _words(text: str) -> str:
+    """Words in a header: as they are if they are short ASCII, else as encoded words (RFC 2047)."""
+    if text.isascii() and "=?" not in text and len(text) <= _LONGEST:
+        return text
+    some, words = b"", list[bytes]()
+    for letter in map(str.encode, text):
+        if len(some) + len(letter) > 45:  # 60 in base64, and a word has at most 75 characters
+            words.append(some)
+            some = b""
+        some += letter
+    return " ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in [*words, some])
 
 
 def _values(edition: Edition) -> Mapping[str, str]:

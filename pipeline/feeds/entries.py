@@ -1,46 +1,40 @@
-"""An entry of a feed: an episode's listing, its full content and its enclosure."""
+"""An entry of a feed: an episode's listing, its full content and its audio."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
-from uuid import NAMESPACE_URL, UUID, uuid5
+from uuid import NAMESPACE_URL, uuid5
 
+from pipeline import media
 from pipeline.errors import MediaError
+from pipeline.media import Enclosure
 from pipeline.model import Listing, Person, Publication
 from pipeline.stage import Artifacts
 
-PODCAST_NAMESPACE = UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
-"""The UUIDv5 namespace of `podcast:guid`, fixed by its specification."""
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+"""The date of a feed without entries: old, but not so old that validators doubt it."""
 
 MP3_BEGINS = (b"ID3", b"\xff\xfb", b"\xff\xfa", b"\xff\xf3", b"\xff\xf2")
 """An ID3 tag, or the first frame of MPEG 1 or 2, layer III."""
 
 
 @dataclass(frozen=True, slots=True)
-class Enclosure:
-    """The audio of an entry: address, bytes, seconds, and whether a synthetic voice reads it."""
-
-    url: str
-    size: int
-    seconds: int
-    synthetic: bool
-    type: str = "audio/mpeg"
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
-    """An episode as a feed carries it; `content` is HTML with absolute addresses."""
+    """An episode as a feed carries it.
+
+    content: HTML with absolute addresses. sound: its audio, if any, and sound_url where that is.
+    """
 
     listing: Listing
     url: str
     content: str
     authors: tuple[Person, ...]
-    enclosure: Enclosure | None
+    sound: Enclosure | None
+    sound_url: str
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -56,30 +50,32 @@ def entries(
 ) -> Iterator[Entry]:
     """The listings as entries, in the order given."""
     for listing in listings:
+        sound = enclosure(audio.get(listing.slug, Artifacts()))
         yield Entry(
             listing,
             address(publication.link(f"{listing.slug}/index.html")),
             content[listing.slug][".html"].text(),
             publication.authors(listing),
-            enclosure(publication, listing, audio.get(listing.slug, Artifacts())),
+            sound,
+            address(publication.link(sound.path)) if sound else "",
         )
 
 
-def enclosure(publication: Publication, listing: Listing, audio: Artifacts) -> Enclosure | None:
-    """What an episode's audio is, read from the file itself; None where there is no audio.
+def enclosure(audio: Artifacts) -> Enclosure | None:
+    """What an episode's audio is, if there is any, compared with the file that will be downloaded.
 
-    Raises MediaError when the file is empty or is not the MP3 that feeds say it is.
+    Raises MediaError when the file is not the MP3, or has not the size, that feeds would promise.
     """
-    if not audio:
+    told = media.enclosure(audio)
+    if told is None:
         return None
-    file, facts = audio[".mp3"], json.loads(audio[".json"].text())
+    file = audio[".mp3"]
+    if file.size != told.size:
+        raise MediaError(f"{file.path}: {file.size} bytes, but its facts say {told.size}")
     with Path(file.file).open("rb") as sound:
         if not sound.read(3).startswith(MP3_BEGINS):
-            raise MediaError(
-                f"{file.path}: {file.size} bytes that are no MP3; feeds enclose MP3 only"
-            )
-    url = address(publication.link(f"audio/{listing.slug}.mp3"))
-    return Enclosure(url, file.size, round(facts["duration"]), facts["source"] == "narration")
+            raise MediaError(f"{file.path}: {file.size} bytes that are no MP3, as feeds would say")
+    return told
 
 
 def address(url: str) -> str:
@@ -90,14 +86,6 @@ def address(url: str) -> str:
     return urlunsplit((parts.scheme, host, *rest))
 
 
-def show_guid(publication: Publication) -> str:
-    """The publication's `podcast:guid`: the published one, else what its feed address gives."""
-    if publication.podcast_guid:
-        return publication.podcast_guid
-    feed = address(publication.link("podcast.xml")).split("://", 1)[-1]
-    return str(uuid5(PODCAST_NAMESPACE, feed.rstrip("/")))
-
-
 def atom_id(guid: str) -> str:
     """A GUID as the IRI that Atom asks for (RFC 4287 §4.2.6); what is one stays as it is."""
     if urlsplit(guid).scheme and guid.isascii() and " " not in guid:
@@ -106,6 +94,5 @@ def atom_id(guid: str) -> str:
 
 
 def changed(listings: Iterable[Listing]) -> datetime:
-    """When any of the listings last changed; 1970 where there are none, for a feed needs a date."""
-    epoch = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-    return max((one.changed for one in listings), default=epoch).replace(microsecond=0)
+    """When any of the listings last changed; the year 2000 where there are none, as Atom asks."""
+    return max((one.changed for one in listings), default=NEVER).replace(microsecond=0)

@@ -13,7 +13,7 @@ from pipeline.model import Person, Publication
 def json_feed(publication: Publication, name: str, icon: str, entries: Sequence[Entry]) -> str:
     """The entries as JSON Feed 1.1.
 
-    name, icon: the paths below build/site of the feed and of a square image.
+    name: the feed's path below build/site. icon: the address of a square image.
     """
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
@@ -21,7 +21,7 @@ def json_feed(publication: Publication, name: str, icon: str, entries: Sequence[
         "home_page_url": address(publication.link()),
         "feed_url": address(publication.link(name)),
         "description": publication.description,
-        "icon": address(publication.link(icon)),
+        "icon": icon,
         "authors": _authors(publication.people),
         "language": publication.language,
         "hubs": [{"type": "WebSub", "url": address(publication.feeds.hub)}]
@@ -33,13 +33,13 @@ def json_feed(publication: Publication, name: str, icon: str, entries: Sequence[
 
 
 def _entry(publication: Publication, entry: Entry) -> dict[str, Any]:
-    listing, sound = entry.listing, entry.enclosure
+    listing, sound = entry.listing, entry.sound
     image = publication.link(f"{listing.slug}/{listing.image}") if listing.image else ""
     attachment = sound and {
-        "url": sound.url,
+        "url": entry.sound_url,
         "mime_type": sound.type,
         "size_in_bytes": sound.size,
-        "duration_in_seconds": sound.seconds,
+        "duration_in_seconds": round(sound.duration),
     }
     return _given(
         {

@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable, Sequence
 from html import escape
 
-from pipeline.feeds.entries import Enclosure, Entry
+from pipeline.feeds.entries import Entry
+from pipeline.media import Enclosure
 from pipeline.model import Publication
 from pipeline.stage import Artifacts
 
 DESCRIPTION = 4000
 """The bytes of a description that Apple takes."""
+
+NOTICE = 1000
+"""The bytes of it that a notice may take from the summary."""
 
 CHAPTERS = 3
 """Apple takes timestamps in a description for chapters where there are at least so many."""
@@ -28,8 +32,7 @@ def timestamps(chapters: Artifacts) -> list[str]:
 def below(publication: Publication, sound: Enclosure, lines: Sequence[str]) -> str:
     """The chapters, and the notice that a synthetic voice reads, as HTML to follow any text."""
     notice = publication.narration.notice if sound.synthetic else ""
-    chapters = "<br>".join(escape(line, quote=False) for line in lines)
-    paragraphs = (chapters, escape(notice, quote=False))
+    paragraphs = ("<br>".join(map(_html, lines)), _html(shortened(notice, NOTICE, _html)))
     return "".join(f"<p>{words}</p>" for words in paragraphs if words)
 
 
@@ -41,8 +44,7 @@ def description(
     if len(end.encode()) > DESCRIPTION // 2:
         end = below(publication, sound, ())
     room = DESCRIPTION - len(f"<p></p>{end}".encode())
-    summary = shortened(entry.listing.summary, room, lambda words: escape(words, quote=False))
-    return f"<p>{escape(summary, quote=False)}</p>{end}"
+    return f"<p>{_html(shortened(entry.listing.summary, room, _html))}</p>{end}"
 
 
 def shortened(text: str, limit: int, written: Callable[[str], str] = str) -> str:
@@ -53,9 +55,13 @@ def shortened(text: str, limit: int, written: Callable[[str], str] = str) -> str
 
     if size(text) <= limit:
         return text
-    while (over := size(text + "…") - limit) > 0:
+    while text and (over := size(text + "…") - limit) > 0:
         text = text[: -max(1, over // 8)]  # no character is written in more than 8 bytes
     return " ".join(text.split(" ")[:-1] or [text]).rstrip() + "…"
+
+
+def _html(words: str) -> str:
+    return escape(words, quote=False)
 
 
 def _clock(seconds: float) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from email.utils import format_datetime
 from math import gcd
-from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.feeds.apple import category
-from pipeline.feeds.entries import Enclosure, Entry, address, show_guid
+from pipeline.feeds.entries import Entry, address
 from pipeline.feeds.notes import DESCRIPTION, shortened
-from pipeline.feeds.xml import element
+from pipeline.feeds.xml import element, guid
+from pipeline.media import Enclosure
 from pipeline.model import Person, Publication
 from pipeline.stage import Artifacts
 
@@ -33,7 +33,7 @@ TRANSCRIPTS = {
 def of_show(publication: Publication, pixels: tuple[int, int]) -> Iterator[Any]:
     """The elements of the channel; `pixels` are width and height of the artwork."""
     asked = publication.podcast
-    artwork = address(publication.link(f"artwork/{PurePosixPath(asked.artwork).name}"))
+    artwork = address(publication.link(publication.cover))
     yield element("itunes:author", _names(publication, publication.people))
     owner = element("itunes:owner")
     owner.append(element("itunes:name", shortened(asked.owner, ITUNES_NAME)))
@@ -43,11 +43,11 @@ def of_show(publication: Publication, pixels: tuple[int, int]) -> Iterator[Any]:
     yield from map(category, asked.categories)
     yield element("itunes:explicit", _truth(asked.explicit))
     yield element("itunes:type", asked.type)
-    yield element("podcast:guid", show_guid(publication))
+    yield element("podcast:guid", guid(publication))
     yield element("podcast:locked", "yes" if asked.locked else "no", owner=asked.owner_email)
     yield element("podcast:medium", "podcast")
     yield _image(artwork, pixels, "artwork", publication.title)
-    yield from _persons(publication.people)
+    yield from _persons(publication, publication.people)
     if asked.funding:
         words = f"Support {publication.title}"[:NAME]
         yield element("podcast:funding", words, url=address(asked.funding))
@@ -62,7 +62,7 @@ def of_trailer(entry: Entry, sound: Enclosure) -> Any:
         "podcast:trailer",
         listing.title[:NAME],
         pubdate=format_datetime(listing.published),
-        url=sound.url,
+        url=entry.sound_url,
         length=sound.size,
         type=sound.type,
         season=listing.season,
@@ -77,7 +77,7 @@ def of_episode(publication: Publication, entry: Entry, sound: Enclosure) -> Iter
     if listing.subtitle:
         yield element("itunes:subtitle", shortened(listing.subtitle, ITUNES_NAME))
     yield element("itunes:summary", shortened(listing.summary, DESCRIPTION))
-    yield element("itunes:duration", str(sound.seconds))
+    yield element("itunes:duration", str(round(sound.duration)))
     explicit = publication.podcast.explicit if listing.explicit is None else listing.explicit
     yield element("itunes:explicit", _truth(explicit))
     yield element("itunes:episodeType", listing.type)
@@ -85,7 +85,7 @@ def of_episode(publication: Publication, entry: Entry, sound: Enclosure) -> Iter
         if number > 0:  # directories refuse an episode 0
             yield element(f"itunes:{name}", str(number))
             yield element(f"podcast:{name}", str(number))
-    yield from _persons(entry.authors)
+    yield from _persons(publication, entry.authors)
     if sound.synthetic:
         yield element("podcast:txt", "true", purpose="ai-content")
 
@@ -127,15 +127,14 @@ def _image(url: str, pixels: tuple[int, int], purpose: str, alt: str = "") -> An
     )
 
 
-def _persons(people: Iterable[Person]) -> Iterator[Any]:
+def _persons(publication: Publication, people: Iterable[Person]) -> Iterator[Any]:
     for one in people:
-        picture = one.image if "://" in one.image else ""
         yield element(
             "podcast:person",
             one.name[:NAME],
             role=one.role.lower(),
             href=address(one.url),
-            img=address(picture),
+            img=address(publication.link(one.portrait)) if one.portrait else "",
         )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from feedgen.feed import FeedGenerator  # type: ignore[import-untyped]
 from lxml import etree  # type: ignore[import-untyped]
 
+from pipeline import identity
 from pipeline.errors import StageError
-from pipeline.feeds.entries import Entry, address, changed, show_guid
-from pipeline.model import Publication
+from pipeline.feeds.entries import Entry, address, changed
+from pipeline.model import Person, Publication
 
 NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
@@ -120,16 +121,21 @@ def _plain(child: Any) -> None:
         child.append(reference)
 
 
+def guid(publication: Publication) -> str:
+    """The publication's `podcast:guid`: the one it was published with, else the one it will be."""
+    return publication.podcast_guid or identity.podcast_guid(publication)
+
+
 def feed(
     publication: Publication, name: str, type: str, entries: Sequence[Entry], *prefixes: str
 ) -> Any:
     """A feedgen feed of the publication with the head that all its feeds share, and no entry yet.
 
-    name: the feed's path below build/site. prefixes: namespaces of the elements that will be added.
+    name: the feed's path below build/site. prefixes: further namespaces of its elements.
     """
     made = FeedGenerator()
     made.register_extension("simulcast", FeedExtension, EntryExtension)
-    made.id(f"urn:uuid:{show_guid(publication)}")
+    made.id(f"urn:uuid:{guid(publication)}")
     made.title(publication.title)
     made.description(publication.description)
     made.language(publication.language)
@@ -146,7 +152,8 @@ def feed(
     # The last link added becomes the <link> of RSS.
     made.link(href=address(publication.link()), rel="alternate", type="text/html")
     made.simulcast.links = made.link()
-    made.simulcast.namespaces = {prefix: NAMESPACES[prefix] for prefix in prefixes}
+    if type == RSS:  # to which feedgen itself adds atom and content
+        made.simulcast.namespaces = {name: NAMESPACES[name] for name in ("dc", *prefixes)}
     return made
 
 
@@ -165,9 +172,12 @@ def add(made: Any, entry: Entry, guid: str, description: str = "", content: str 
     one.author(_people(entry.authors))
     one.category([{"term": tag} for tag in entry.tags])
     one.link(href=entry.url, rel="alternate", type="text/html")
-    if sound := entry.enclosure:
-        one.enclosure(sound.url, str(sound.size), sound.type)
+    if sound := entry.sound:
+        one.enclosure(entry.sound_url, str(sound.size), sound.type)
     one.simulcast.links = one.link()
+    one.simulcast.add(*(element("dc:creator", person.name) for person in entry.authors))
+    if listing.updated:
+        one.simulcast.add(element("atom:updated", listing.updated.isoformat(timespec="seconds")))
     return one
 
 
@@ -178,10 +188,10 @@ def written(made: Any, name: str) -> bytes:
     """
     try:
         text = made.atom_str if name.startswith("atom") else made.rss_str
-        return bytes(text(pretty=True))
+        return bytes(text(pretty=True)) + b"\n"
     except ValueError as error:
         raise StageError(f"site/{name} cannot be written: {error}") from error
 
 
-def _people(people: Iterable[Any]) -> list[dict[str, str]]:
+def _people(people: Iterable[Person]) -> list[dict[str, str]]:
     return [{"name": one.name} | ({"uri": address(one.url)} if one.url else {}) for one in people]

@@ -22,7 +22,12 @@ DEEPEST = 400
 _TAG = re.compile(
     r"""<!--.*?-->|<(/?)([a-zA-Z][\w:-]*)(?:"[^"]*"|'[^']*'|[^'">])*?(/?)>""", re.DOTALL
 )
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
+_VALUE = re.compile(r""""[^"]*"|'[^']*'""")
+_TITLE = re.compile(r"<mj-title>.*?</mj-title>", re.DOTALL)
+_ODD = re.compile(r"[^ -~]|\\")
+_VOID = frozenset(
+    {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+)
 
 
 @stage(per="episode", libraries=("mjml-python", "css-inline", "jinja2"))
@@ -45,8 +50,19 @@ def email(
     mjml = templates.render("email/episode.mjml", **values)
     style = templates.render("email/inline.css", **values)
     text = templates.render("text/episode.txt", **values)
-    yield Artifact(f"email/{listing.slug}.html", message(mjml, style, episode.source))
-    yield Artifact(f"email/{listing.slug}.txt", wrapped(text))
+    html, plain = message(mjml, style, episode.source), wrapped(text)
+    yield Artifact(f"email/{listing.slug}.html", html)
+    yield Artifact(f"email/{listing.slug}.txt", plain)
+    if publication.email and publication.lists:
+        yield Artifact(f"email/{listing.slug}.eml", example(publication, listing, html, plain))
+
+
+def example(publication: Publication, listing: Listing, html: str, text: str) -> bytes:
+    """The message as a reader of the first list would get it, which any mail program opens."""
+    from pipeline.delivery import edition, message
+
+    name = next(iter(publication.lists))
+    return message.example(edition.edition(publication, name, listing, html, text))
 
 
 def message(mjml: str, style: str, source: str) -> str:
@@ -65,7 +81,7 @@ def message(mjml: str, style: str, source: str) -> str:
             f"the email has tags nested {depth} deep (allowed: {DEEPEST}); nest fewer blocks",
         )
     try:
-        html = str(mjml2html(mjml, fonts={}))
+        html = str(mjml2html(in_references(mjml), fonts={}))
     except ValueError as error:
         raise TemplateError(
             f"email/episode.mjml, filled for {source}, is not MJML: {error}"
@@ -85,6 +101,23 @@ def message(mjml: str, style: str, source: str) -> str:
         raise TemplateError(
             f"email/inline.css cannot be written into the email: {error}"
         ) from error
+
+
+def in_references(mjml: str) -> str:
+    """MJML whose attribute values and title are plain ASCII, the rest of Unicode as character references.
+
+    The library writes a value as Rust would show it to a programmer: "\\u{93f}" for a vowel sign, "\\n" for a new line.
+    """
+
+    def in_tag(found: re.Match[str]) -> str:
+        tag = found[0]
+        return tag if found[2] is None else _VALUE.sub(lambda value: _referenced(value[0]), tag)
+
+    return _TITLE.sub(lambda title: _referenced(title[0]), _TAG.sub(in_tag, mjml))
+
+
+def _referenced(text: str) -> str:
+    return _ODD.sub(lambda found: f"&#{ord(found[0])};", text)
 
 
 def nesting(markup: str) -> int:

@@ -20,4 +20,4 @@ def entry(
     html = templates.render(
         "feed/entry.html", publication=publication, listing=listing, episode=episode, place=place
     )
-    yield Artifact(f"entry/{listing.slug}.html", html + "\n")
+    yield Artifact(f"entry/{listing.slug}.html", html.strip() + "\n")

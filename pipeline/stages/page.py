@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import Any
@@ -39,6 +39,7 @@ def page(
     blocks = tuple(shown(episode.blocks, "web"))
     heard = media.enclosure(audio)
     marks = _chapters(chapters) if heard else []
+    lines = _lines(transcript) if heard else []
     values = {
         "publication": publication,
         "listing": listing,
@@ -55,14 +56,14 @@ def page(
         },
         "audio": _audio(heard, links, publication) if heard else None,
         "chapters": marks,
-        "transcript": _lines(transcript) if heard else [],
+        "captions": _beside(transcript, ".vtt"),
+        "transcript_page": _beside(transcript, ".html"),
+        "spoken": list(_spoken(lines, marks)),
         "data": _data(publication, listing, heard),
-        "date": datetime.fromisoformat,
     }
-    values["spoken"] = list(_spoken(values["transcript"], marks))
     yield Artifact(f"site/{path}", templates.render("web/episode.html", at=path, **values))
     for name, file in pictures.items():
-        yield Artifact(f"site/{listing.slug}/{name}", file)
+        yield Artifact(f"site/{listing.slug}/{name}", file.read_bytes())
 
 
 def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -104,15 +105,23 @@ def _chapters(made: Artifacts) -> list[Mapping[str, Any]]:
 def _lines(made: Artifacts) -> list[Mapping[str, Any]]:
     found = made.ending("transcript.json")
     told = json.loads(found.text())["segments"] if found else []
+    voices = Counter(one.get("speaker", "") for one in told)
+    narrator = voices.most_common(1)[0][0] if voices else ""
     return [
         {
             "start": one["startTime"],
             "end": one["endTime"],
             "text": one["body"],
-            "voice": one.get("speaker", ""),
+            "quoted": one.get("speaker", "") != narrator,
         }
         for one in told
     ]
+
+
+def _beside(made: Artifacts, ending: str) -> str:
+    """The link to something that lies in the episode's own folder, "" where it was not made."""
+    found = made.ending(ending)
+    return PurePosixPath(found.path).name if found else ""
 
 
 def _spoken(
@@ -123,7 +132,14 @@ def _spoken(
     breaks = {i + 1 for i, (a, b) in enumerate(pairwise(lines)) if b["start"] - a["end"] >= PAUSE}
     starts = sorted({0, *titles, *breaks} - {len(lines)}) if lines else []
     for start, end in pairwise([*starts, len(lines)]):
-        yield {"title": titles.get(start, ""), "lines": lines[start:end]}
+        title, head = titles.get(start, ""), None
+        if title and _bare(lines[start]["text"]) == _bare(title):
+            head, start = lines[start], start + 1  # the voice says the heading: show it once
+        yield {"title": title, "head": head, "lines": lines[start:end]}
+
+
+def _bare(text: str) -> str:
+    return text.strip().rstrip(".").casefold()
 
 
 def _first_at(lines: Sequence[Mapping[str, Any]], moment: float) -> int:
@@ -141,7 +157,7 @@ def _data(
         "@id": f"{publication.url}#podcast",
         "name": publication.title,
     }
-    article = {
+    article: dict[str, Any] = {
         "@type": "Article",
         "@id": f"{address}#article",
         "headline": listing.title,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pipeline import media
+from pipeline.errors import MediaError
 from pipeline.model import Listing, Publication
 from pipeline.stage import Artifact, Artifacts, Files, stage
 
@@ -22,19 +24,18 @@ def podcast(
     files: Files,
 ) -> Iterator[Artifact]:
     """Every episode that can be heard, with all that podcast directories and apps ask for."""
-    from PIL import Image
-
     from pipeline.feeds import notes, podcasting, xml
     from pipeline.feeds.entries import entries
 
-    with Image.open(files(publication.podcast.artwork)) as artwork:
-        pixels = artwork.size
-
+    artwork = publication.podcast.artwork
+    pixels = media.picture_size(files(artwork))
+    if pixels is None:
+        raise MediaError(f"{artwork} is a drawing; podcast directories take PNG or JPEG")
     every = entries(publication, episodes[::-1], entry, audio)
-    heard = [(one, one.enclosure) for one in every if one.enclosure]
+    heard = [(one, one.sound) for one in every if one.sound]
 
-    prefixes = ("atom", "content", "itunes", "podcast")
-    show = xml.feed(publication, "podcast.xml", xml.RSS, [one for one, _ in heard], *prefixes)
+    shown = [one for one, _ in heard]
+    show = xml.feed(publication, "podcast.xml", xml.RSS, shown, "itunes", "podcast")
     show.description(notes.shortened(publication.description, notes.DESCRIPTION))
     show.simulcast.add(*podcasting.of_show(publication, pixels))
     for one, sound in heard:

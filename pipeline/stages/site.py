@@ -6,14 +6,14 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parseaddr
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 from pipeline import markdown, media
 from pipeline.errors import MediaError
 from pipeline.inlines import Links
-from pipeline.model import Listing, Person, Publication, SeriesEntry
+from pipeline.model import Listing, Publication, SeriesEntry
 from pipeline.stage import Artifact, Artifacts, Files, stage
 from pipeline.templates import Templates
 
@@ -22,8 +22,8 @@ ON_HOME = 10
 ON_PAGE = 100
 """How many episodes a page of the archive holds, counted from the oldest: a full page never changes again."""
 PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.xsl")
-COVER, ICON = 640, 192
-"""Pixels a side of the smaller copies of the artwork."""
+COVER, ICON, FEED = 640, 192, 144
+"""Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
 
 
 @stage(per="publication", libraries=("jinja2", "pillow", "markdown-it-py"))
@@ -49,10 +49,10 @@ def site(
     )
     for name in templates.assets("static"):
         yield Artifact(f"site/{name}", templates.asset(name))
-    yield from _artwork(files(publication.podcast.artwork))
+    yield from _artwork(publication, files(publication.podcast.artwork))
     for person in publication.people:
         if person.image:
-            yield Artifact(f"site/{_portrait(person)}", files(person.image))
+            yield Artifact(f"site/{person.portrait}", files(person.image))
 
 
 def _pages(
@@ -64,7 +64,7 @@ def _pages(
 ) -> Iterator[Artifact]:
     shared = {"publication": publication, "apps": _apps(publication), "mail": _mail(publication)}
     people = [
-        {"person": person, "about": markdown.blocks(person.about), "image": _portrait(person)}
+        {"person": person, "about": markdown.blocks(person.about), "image": person.portrait}
         for person in publication.people
     ]
     home = _home(publication, episodes, files, audio)
@@ -119,10 +119,6 @@ def _audio(heard: media.Enclosure, publication: Publication) -> Mapping[str, Any
 def _catalogue(publication: Publication) -> tuple[SeriesEntry, ...]:
     """Episodes from before this archive, newest first."""
     return tuple(sorted(publication.series.entries, key=lambda entry: -entry.number))
-
-
-def _portrait(person: Person) -> str:
-    return f"people/{person.id}{PurePosixPath(person.image).suffix}" if person.image else ""
 
 
 def _data(publication: Publication) -> Mapping[str, Any]:
@@ -209,13 +205,14 @@ def _lasting(count: int) -> list[str]:
 # --- artwork ----------------------------------------------------------------------------------------
 
 
-def _artwork(file: Path) -> Iterator[Artifact]:
+def _artwork(publication: Publication, file: Path) -> Iterator[Artifact]:
     """The artwork as it is, and smaller for pages and tabs."""
-    yield Artifact(f"site/artwork/cover{file.suffix.lower()}", file)
+    yield Artifact(f"site/{publication.cover}", file)
     yield Artifact(
         "site/artwork/cover-small.jpg", _smaller(file, COVER, "JPEG", quality=85, progressive=True)
     )
     yield Artifact("site/artwork/icon.png", _smaller(file, ICON, "PNG", optimize=True))
+    yield Artifact("site/artwork/feed.png", _smaller(file, FEED, "PNG", optimize=True))
 
 
 def _smaller(file: Path, side: int, format: str, **options: Any) -> bytes:

@@ -40,7 +40,7 @@
 
     function follow() {
       if (!line || !panel || audio.paused || Date.now() < handsOff) { return; }
-      var top = line.offsetTop - panel.offsetTop - panel.clientHeight / 3;
+      var top = Math.max(0, line.offsetTop - panel.clientHeight / 3);
       if (Math.abs(top - panel.scrollTop) > panel.clientHeight / 6) { panel.scrollTop = top; }
     }
 

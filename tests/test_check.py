@@ -1,0 +1,320 @@
+"""Promises of check: each fault is found, at its line, and nothing else is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline import markdown
+from pipeline.check import Finding, findings
+from pipeline.model import Episode, Listing, Person, Podcast, Publication, Series
+
+PUBLICATION = Publication(
+    title="Ground Truth",
+    url="https://ground.example/news/",
+    description="News",
+    people=(Person("neal", "Neal"),),
+    series=Series("Ground Truth"),
+    podcast=Podcast("Neal", "neal@ground.example", "artwork/cover.png"),
+)
+LISTING = Listing(
+    number=6,
+    title="Six",
+    published=datetime(2026, 6, 6, 8, tzinfo=UTC),
+    summary="What happened",
+    slug="06-six",
+    guid="guid-6",
+)
+FIRST = 8
+"""The line of episode.md where the body begins."""
+
+
+def episode(body: str, listing: Listing = LISTING) -> Episode:
+    where = f"content/{listing.slug}/episode.md"
+    found = markdown.document(body, where, FIRST)
+    return Episode(listing, where, found.blocks, found.footnotes)
+
+
+def found(root: Path, *episodes: Episode) -> list[Finding]:
+    return findings(PUBLICATION, episodes, root / "build", root)
+
+
+def seen(root: Path, *episodes: Episode) -> list[tuple[str, int]]:
+    """The code and line of each finding."""
+    return [(one.code, one.line) for one in found(root, *episodes)]
+
+
+def write(file: Path, text: str | bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A publication whose one episode has a picture and a table of data beside it."""
+    front = "---\ntitle: Six\nnumber: 6\npublished: 2026-06-06T08:00:00Z\nsummary: What happened\n"
+    write(tmp_path / "content/06-six/episode.md", f"{front}image: map.png\n---\n")
+    write(tmp_path / "content/06-six/map.png", b"PNG")
+    write(tmp_path / "content/06-six/data.csv", "a,b\n")
+    return tmp_path
+
+
+def page(root: Path, path: str, body: str) -> None:
+    write(root / "build/site" / path, f"<!doctype html>\n<html><body>\n{body}\n</body></html>")
+
+
+# --- the source -----------------------------------------------------------------------------------
+
+
+def test_a_good_episode_has_nothing_to_mend(root: Path) -> None:
+    body = (
+        "## A heading\n\nWords, and [more](#a-heading), [data](data.csv) and a note.[^1]\n\n"
+        "![A map of it](map.png)\n\n[Out](https://example.org/) [Mail](mailto:a@example.org)\n\n"
+        "[^1]: The note.\n"
+    )
+    assert found(root, episode(body)) == []
+
+
+def test_a_picture_without_words_is_found_in_a_figure_and_in_a_line(root: Path) -> None:
+    body = "![](map.png)\n\nWords\nand ![](map.png) more.\n"
+    assert seen(root, episode(body)) == [("E101", FIRST), ("E101", FIRST + 3)]
+
+
+def test_the_episodes_image_needs_words_too(root: Path) -> None:
+    listing = replace(LISTING, image="map.png")
+    assert seen(root, episode("Words.", listing)) == [("E102", 6)]
+    assert found(root, episode("Words.", replace(listing, image_alt="A map"))) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("It cost TK dollars.", 0),
+        ("It cost TKTK dollars.", 0),
+        ("Words\nand more\nuntil TK.", 2),
+        ("**TK.** Words", 0),
+        ("- one\n- two *TK*\n", 1),
+        ('::: {.callout title="TK"}\nWords.\n:::\n', 0),
+        ("Words.[^1]\n\n[^1]: Source TK\n", 2),
+        ("| a | b |\n|---|---|\n| c | TK |\n", 2),
+        ("![TK](map.png)\n", 0),
+    ],
+)
+def test_a_placeholder_is_found_where_it_stands(root: Path, body: str, line: int) -> None:
+    assert seen(root, episode(body)) == [("E103", FIRST + line)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["The `TK` mark.", "```\nTK\n```\n", "TKO, ATK and tk.", "A [site](https://example.tk/TK)."],
+)
+def test_what_only_looks_like_a_placeholder_is_not_one(root: Path, body: str) -> None:
+    assert found(root, episode(body)) == []
+
+
+def test_front_matter_is_read_for_placeholders_too(root: Path) -> None:
+    assert seen(root, episode("Words.", replace(LISTING, summary="What TK"))) == [("E103", 5)]
+
+
+@pytest.mark.parametrize(("key", "line"), [("title", 2), ("summary", 5)])
+def test_an_empty_subject_or_summary_is_found(root: Path, key: str, line: int) -> None:
+    (one,) = found(root, episode("Words.", replace(LISTING, **{key: " "})))  # type: ignore[arg-type]
+    assert (one.code, one.line, one.message) == ("E104", line, f"{key} is empty")
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("It was the the end.", 0),
+        ("The the end.", 0),
+        ("It was the\nthe end.", 1),
+        ("At the end *end*.", 0),
+        ("Cela va va.", 0),
+        ("Это это слово.", 0),
+        ("यह किताब किताब है।", 0),
+    ],
+)
+def test_a_doubled_word_is_a_warning(root: Path, body: str, line: int) -> None:
+    (one,) = found(root, episode(body))
+    assert (one.code, one.severity, one.line) == ("E105", "warning", FIRST + line)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "He said that that had had its day.",
+        "Duran Duran played.",
+        "So 100 100 more.",
+        "What it was, was clear.",
+        "The end.\n\nEnd of it.",
+        "Run `make make` now.",
+        "A — — dash.",
+    ],
+)
+def test_words_that_may_stand_twice_are_left_alone(root: Path, body: str) -> None:
+    assert found(root, episode(body)) == []
+
+
+# --- links in the source --------------------------------------------------------------------------
+
+
+def test_a_link_to_an_episode_that_is_not_published_is_found(root: Path) -> None:
+    five = episode("Words.", replace(LISTING, slug="05-five", number=5))
+    page(root, "06-six/index.html", "")
+    page(root, "05-five/index.html", "")
+    link = "Words [there](../05-five/episode.md).\n\n[gone](../05-fife/episode.md)"
+    (one,) = found(root, episode(link), five)
+    assert (one.code, one.line) == ("E201", FIRST + 2)
+    assert 'did you mean "05-five"?' in str(one)
+    (root / "build/site/05-five/index.html").unlink()
+    assert seen(root, episode(link), five) == [("E201", FIRST), ("E201", FIRST + 2)]
+
+
+def test_before_a_build_the_episodes_at_hand_are_the_published_ones(root: Path) -> None:
+    five = episode("Words.", replace(LISTING, slug="05-five", number=5))
+    link = episode("[there](../05-five/episode.md)")
+    assert seen(root, link, five) == []
+    assert seen(root, link) == [("E201", FIRST)]
+
+
+def test_a_link_to_a_heading_that_is_not_there_is_found(root: Path) -> None:
+    five = episode("## Money\n", replace(LISTING, slug="05-five", number=5))
+    body = (
+        "## Power\n\n[a](#power) [b](#powr)\n[c](../05-five/episode.md#money)\n"
+        "[d](../05-five/episode.md#mony)\n"
+    )
+    first, second = found(root, episode(body), five)
+    assert (first.code, first.line) == ("E202", FIRST + 2) and '"power"' in first.mend
+    assert (second.code, second.line) == ("E202", FIRST + 4) and '"money"' in second.mend
+
+
+def test_an_anchor_made_by_the_template_counts(root: Path) -> None:
+    page(root, "06-six/index.html", '<div id="player"></div>')
+    assert found(root, episode("[Listen](#player)")) == []
+
+
+def test_a_missing_file_is_found(root: Path) -> None:
+    (root / "content/06-six/data.csv").unlink()
+    (root / "content/06-six/map.png").unlink()
+    body = "Words\n[data](data.csv).\n\n![A map](map.png)\n"
+    assert seen(root, episode(body)) == [("E203", FIRST + 1), ("E203", FIRST + 3)]
+
+
+# --- links in the built site ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "../05-five/index.html",
+        "../05-five/",
+        "/news/05-five/",
+        "https://ground.example/news/",
+        "https://ground.example/elsewhere/",
+        "https://example.org/nowhere",
+        "//example.org/nowhere",
+        "mailto:a@example.org",
+        "data:image/png;base64,AAAA",
+        "#here",
+        "#top",
+        "#",
+        "",
+        "?q=1",
+        "../05-five/index.html#money",
+        "../05-five/index.html?x=1#money",
+        "../audio/06%20six.mp3#t=12",
+        "sound%C3%A9.png",
+    ],
+)
+def test_a_built_link_that_leads_somewhere_is_no_finding(root: Path, href: str) -> None:
+    page(root, "index.html", "")
+    page(root, "05-five/index.html", '<h2 id="money">Money</h2>')
+    write(root / "build/site/audio/06 six.mp3", b"")
+    write(root / "build/site/06-six/soundé.png", b"")
+    page(root, "06-six/index.html", f'<p id="here"><a href="{href}">x</a></p>')
+    assert found(root) == []
+
+
+@pytest.mark.parametrize(
+    ("element", "code"),
+    [
+        ('<a href="../07-seven/">x</a>', "E204"),
+        ('<a href="../07-seven/index.html#x">x</a>', "E204"),
+        ('<img src="map.png" alt="x">', "E204"),
+        ('<link rel="stylesheet" href="/news/static/style.css">', "E204"),
+        ('<audio><source src="../audio/06.mp3"></audio>', "E204"),
+        ('<meta property="og:image" content="https://ground.example/news/card.png">', "E204"),
+        ('<a href="https://ground.example/news/gone">x</a>', "E204"),
+        ('<a href="#nowhere">x</a>', "E205"),
+        ('<a href="../index.html#nowhere">x</a>', "E205"),
+    ],
+)
+def test_a_built_link_that_leads_nowhere_is_found(root: Path, element: str, code: str) -> None:
+    page(root, "index.html", "")
+    page(root, "06-six/index.html", element)
+    (one,) = found(root)
+    assert (one.code, one.where, one.line) == (code, "build/site/06-six/index.html", 3)
+
+
+def test_one_broken_link_on_every_page_is_one_finding(root: Path) -> None:
+    for number in range(5):
+        page(root, f"{number}/index.html", '<a href="../about/">About</a>')
+    (one,) = found(root)
+    assert one.where == "build/site/0/index.html" and "4 other pages do" in one.message
+
+
+def test_an_empty_page_is_no_crash(root: Path) -> None:
+    write(root / "build/site/index.html", b"")
+    assert found(root) == []
+
+
+# --- emails and feeds -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "codes"),
+    [
+        (90_000, []),
+        (90_001, [("E302", "warning")]),
+        (102_400, [("E302", "warning")]),
+        (102_401, [("E301", "error")]),
+    ],
+)
+def test_an_email_that_gmail_would_clip_is_found(
+    root: Path, size: int, codes: list[tuple[str, str]]
+) -> None:
+    write(root / "build/email/06-six.html", b"x" * size)
+    assert [(one.code, one.severity) for one in found(root, episode("Words."))] == codes
+
+
+@pytest.mark.parametrize("name", ["rss.xml", "podcast.xml", "feeds.opml", "archive/rss-1.xml"])
+def test_a_feed_that_no_reader_can_open_is_found(root: Path, name: str) -> None:
+    write(root / "build/site" / name, "<rss>\n<channel>Tom & Jerry</channel>\n</rss>")
+    (one,) = found(root)
+    assert (one.code, one.where, one.line) == ("E401", f"build/site/{name}", 2)
+    write(root / "build/site" / name, "<rss>\n<channel>Tom &amp; Jerry</channel>\n</rss>")
+    assert found(root) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "line"), [(b'{"a": 1\n"b": 2}', 2), (b"[]", 1), (b'"\xff"', 0), (b"", 1)]
+)
+def test_a_json_feed_that_is_not_json_is_found(root: Path, content: bytes, line: int) -> None:
+    write(root / "build/site/feed.json", content)
+    (one,) = found(root)
+    assert (one.code, one.line) == ("E402", line)
+    write(root / "build/site/feed.json", b'{"items": []}')
+    assert found(root) == []
+
+
+def test_findings_come_in_the_order_of_the_file_and_read_as_a_line(root: Path) -> None:
+    text = "One TK.\n\nTwo the the.\n\nThree TK.\n"
+    first, second, third = found(root, episode(text))
+    assert [first.line, second.line, third.line] == [FIRST, FIRST + 2, FIRST + 4]
+    assert str(first) == (
+        'content/06-six/episode.md:8: E103 "TK" marks something still to come; '
+        "write it, or put it in `backticks` if it is meant so"
+    )

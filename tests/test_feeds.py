@@ -1,0 +1,726 @@
+"""The feeds: what a reader, a podcast app and a validator find in them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from html import escape, unescape
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import feedparser
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+from PIL import Image
+
+from pipeline.errors import AuthorError, MediaError, StageError
+from pipeline.feeds.apple import category
+from pipeline.feeds.entries import address, atom_id
+from pipeline.feeds.notes import shortened
+from pipeline.feeds.xml import NAMESPACES
+from pipeline.model import Feeds, Listing, Narration, Person, Podcast, Publication, Series
+from pipeline.stage import Artifacts, Made
+from pipeline.stages.feed import feed
+from pipeline.stages.podcast import podcast
+
+FIRST = datetime(2024, 6, 1, 8, tzinfo=UTC)
+MP3 = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x00" * 5000
+HOSTILE = "a ]]> & &amp; &#x3C; <x <b>b <script> \" ' \u202eשלום\u202c 👩‍🚀 {{ x }} {% y %}"
+
+
+class Desk:
+    """Publications whose stages have run: their artifacts lie as files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.artwork = folder / "cover.png"
+        if not self.artwork.exists():
+            Image.new("RGB", (1400, 1400), "navy").save(self.artwork)
+
+    def made(self, path: str, content: str | bytes) -> Made:
+        data = content.encode() if isinstance(content, str) else content
+        digest = hashlib.sha256(data).hexdigest()
+        file = self.folder / digest
+        file.write_bytes(data)
+        return Made(path, digest, len(data), str(file))
+
+    def files(self, path: str) -> Path:
+        assert path == "content/artwork/cover.png"
+        return self.artwork
+
+    def entry(self, listing: Listing, html: str) -> Artifacts:
+        return Artifacts([self.made(f"entry/{listing.slug}.html", html)])
+
+    def audio(self, listing: Listing, data: bytes = MP3, **facts: Any) -> Artifacts:
+        about = {"duration": 754.6, "size": len(data), "source": "narration"} | facts
+        return Artifacts(
+            [
+                self.made(f"site/audio/{listing.slug}.mp3", data),
+                self.made(f"audio/{listing.slug}.json", json.dumps(about)),
+            ]
+        )
+
+    def chapters(self, listing: Listing, *marks: tuple[float, str]) -> Artifacts:
+        listed = [{"startTime": start, "title": title} for start, title in marks]
+        text = json.dumps({"version": "1.2.0", "chapters": listed})
+        return Artifacts([self.made(f"site/{listing.slug}/chapters.json", text)])
+
+    def transcript(self, listing: Listing) -> Artifacts:
+        return Artifacts(
+            self.made(f"site/{listing.slug}/transcript.{kind}", kind)
+            for kind in ("vtt", "srt", "json", "html")
+        )
+
+    def feeds(
+        self,
+        publication: Publication,
+        episodes: Iterable[Listing],
+        *,
+        html: Callable[[Listing], str] = lambda one: f"<p>All of {one.number}.</p>",
+        silent: Iterable[str] = (),
+        marks: tuple[tuple[float, str], ...] = ((0, "One"), (61.9, "Two & three"), (3700, "End")),
+    ) -> dict[str, bytes]:
+        """The four feeds by name, as the two stages make them; the `silent` have no audio."""
+        episodes = tuple(episodes)
+        entry = {one.slug: self.entry(one, html(one)) for one in episodes}
+        heard = [one for one in episodes if one.slug not in set(silent)]
+        audio = {one.slug: self.audio(one) if one in heard else Artifacts() for one in episodes}
+        chapters = {one.slug: self.chapters(one, *marks) for one in heard}
+        transcript = {one.slug: self.transcript(one) for one in heard}
+        art = {
+            one.slug: Artifacts([self.made(f"site/{one.slug}/card.png", b"png")])
+            for one in episodes
+        }
+        artifacts = [
+            *feed.function(publication, episodes, entry, audio),
+            *podcast.function(
+                publication, episodes, entry, audio, chapters, transcript, art, self.files
+            ),
+        ]
+        return {
+            one.path.removeprefix("site/"): one.content
+            if isinstance(one.content, bytes)
+            else str(one.content).encode()
+            for one in artifacts
+        }
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    return Desk(tmp_path_factory.mktemp("desk"))
+
+
+def publication(**changes: Any) -> Publication:
+    return replace(
+        Publication(
+            title="Field Notes",
+            subtitle="From the field",
+            url="https://notes.example/",
+            description="What grows & what does not.",
+            people=(Person("ada", "Ada Moss", url="https://ada.example/"), Person("bo", "Bo Fern")),
+            series=Series("Field Notes"),
+            podcast=Podcast(
+                owner="Ada Moss",
+                owner_email="ada@notes.example",
+                artwork="content/artwork/cover.png",
+                categories=("News > Tech News", "Health & Fitness"),
+                license="CC-BY-4.0",
+                funding="https://notes.example/give",
+            ),
+            copyright="© 2026 Ada Moss",
+            feeds=Feeds(hub="https://hub.example/"),
+            narration=Narration(notice="Read by a synthetic voice."),
+        ),
+        **changes,
+    )
+
+
+def listing(number: int, **changes: Any) -> Listing:
+    slug = changes.pop("slug", f"{number:02}-moss")
+    return replace(
+        Listing(
+            number=number,
+            title=f"Moss {number}",
+            published=FIRST + timedelta(days=number),
+            summary=f"On moss, part {number}.",
+            subtitle="Small and green",
+            keywords=("moss", "shade & damp"),
+            slug=slug,
+            guid=f"urn:uuid:00000000-0000-4000-8000-{number:012}",
+            podcast_guid=f"urn:uuid:00000000-0000-4000-9000-{number:012}",
+        ),
+        **changes,
+    )
+
+
+SEASON = (
+    listing(0, type="trailer", title="What this is", slug="00-trailer"),
+    listing(1, by=("ada", "bo"), season=2, explicit=True),
+    listing(2, updated=FIRST + timedelta(days=9), image="moss.png"),
+)
+
+
+def channel(xml: bytes) -> Any:
+    return etree.fromstring(xml).find("channel")
+
+
+def texts(parent: Any, path: str) -> list[str]:
+    return ["".join(one.itertext()) for one in parent.findall(path, NAMESPACES)]
+
+
+def test_article_feeds_hold_the_newest_entries_in_full_newest_first(desk: Desk) -> None:
+    made = desk.feeds(publication(feeds=Feeds(limit=2)), SEASON)
+    rss = channel(made["rss.xml"])
+    assert texts(rss, "item/title") == ["Moss 2", "Moss 1"]
+    assert texts(rss, "item/content:encoded") == ["<p>All of 2.</p>", "<p>All of 1.</p>"]
+    atom = etree.fromstring(made["atom.xml"])
+    assert texts(atom, "atom:entry/atom:title") == ["Moss 2", "Moss 1"]
+    assert texts(atom, "atom:entry/atom:content") == ["<p>All of 2.</p>", "<p>All of 1.</p>"]
+    items = json.loads(made["feed.json"])["items"]
+    assert [(one["title"], one["content_html"]) for one in items] == [
+        ("Moss 2", "<p>All of 2.</p>"),
+        ("Moss 1", "<p>All of 1.</p>"),
+    ]
+
+
+def test_every_form_of_a_feed_encloses_the_audio_with_the_bytes_of_the_file(desk: Desk) -> None:
+    made = desk.feeds(publication(), SEASON)
+    url = "https://notes.example/audio/02-moss.mp3"
+    for name in ("rss.xml", "podcast.xml"):
+        assert dict(channel(made[name]).find("item/enclosure").attrib) == {
+            "url": url,
+            "length": str(len(MP3)),
+            "type": "audio/mpeg",
+        }
+    links = etree.fromstring(made["atom.xml"]).find("atom:entry", NAMESPACES)
+    assert [dict(one.attrib) for one in links.findall("atom:link", NAMESPACES)] == [
+        {"href": "https://notes.example/02-moss/", "rel": "alternate", "type": "text/html"},
+        {"href": url, "rel": "enclosure", "type": "audio/mpeg", "length": str(len(MP3))},
+    ]
+    assert json.loads(made["feed.json"])["items"][0]["attachments"] == [
+        {
+            "url": url,
+            "mime_type": "audio/mpeg",
+            "size_in_bytes": len(MP3),
+            "duration_in_seconds": 755,
+        }
+    ]
+
+
+def test_an_episode_without_audio_is_read_and_not_heard(desk: Desk) -> None:
+    made = desk.feeds(publication(), SEASON, silent=["02-moss"])
+    rss = channel(made["rss.xml"])
+    silent = rss.find("item")
+    assert silent.find("title").text == "Moss 2"
+    assert silent.find("enclosure") is None
+    assert "attachments" not in json.loads(made["feed.json"])["items"][0]
+    assert texts(channel(made["podcast.xml"]), "item/title") == ["Moss 1", "What this is"]
+
+
+def test_a_guid_is_no_address_and_differs_between_articles_and_podcast(desk: Desk) -> None:
+    made = desk.feeds(publication(), SEASON)
+    for name, guids in (
+        ("rss.xml", [one.guid for one in reversed(SEASON)]),
+        ("podcast.xml", [one.podcast_guid for one in reversed(SEASON)]),
+    ):
+        found = channel(made[name]).findall("item/guid")
+        assert [one.text for one in found] == guids
+        assert {one.get("isPermaLink") for one in found} == {"false"}
+
+
+def test_a_guid_from_elsewhere_stays_and_atom_gets_an_iri(desk: Desk) -> None:
+    imported = (listing(1, guid="Buzz 4711"), listing(2, guid="tag:blogger.com,1999:post-7"))
+    made = desk.feeds(publication(), imported)
+    assert texts(channel(made["rss.xml"]), "item/guid") == [
+        "tag:blogger.com,1999:post-7",
+        "Buzz 4711",
+    ]
+    ids = texts(etree.fromstring(made["atom.xml"]), "atom:entry/atom:id")
+    assert ids == ["tag:blogger.com,1999:post-7", atom_id("Buzz 4711")]
+    assert ids[1].startswith("urn:uuid:")
+
+
+def test_a_feed_was_changed_when_its_newest_entry_was(desk: Desk) -> None:
+    made = desk.feeds(publication(), SEASON)
+    change = SEASON[2].updated
+    for name in ("rss.xml", "podcast.xml"):
+        built = channel(made[name]).find("lastBuildDate").text
+        assert parsedate_to_datetime(built) == change
+        published = [parsedate_to_datetime(w) for w in texts(channel(made[name]), "item/pubDate")]
+        assert published == [one.published for one in reversed(SEASON)]
+    atom = etree.fromstring(made["atom.xml"])
+    assert [datetime.fromisoformat(w) for w in texts(atom, "atom:updated")] == [change]
+    assert [datetime.fromisoformat(w) for w in texts(atom, "atom:entry/atom:updated")] == [
+        one.changed for one in reversed(SEASON)
+    ]
+    assert texts(channel(made["rss.xml"]), "item/atom:updated") == ["2024-06-10T08:00:00+00:00"]
+    newest = json.loads(made["feed.json"])["items"][0]
+    assert datetime.fromisoformat(newest["date_modified"]) == change
+
+
+def test_a_feed_names_itself_its_site_its_hub_and_its_stylesheet(desk: Desk) -> None:
+    made = desk.feeds(publication(), SEASON)
+    for name in ("rss.xml", "podcast.xml"):
+        head = channel(made[name])
+        assert head.find("link").text == "https://notes.example/"
+        links = {one.get("rel"): one.get("href") for one in head.findall("atom:link", NAMESPACES)}
+        assert links == {"self": f"https://notes.example/{name}", "hub": "https://hub.example/"}
+    links = {
+        one.get("rel"): one.get("href")
+        for one in etree.fromstring(made["atom.xml"]).findall("atom:link", NAMESPACES)
+    }
+    assert links == {
+        "self": "https://notes.example/atom.xml",
+        "hub": "https://hub.example/",
+        "alternate": "https://notes.example/",
+    }
+    assert json.loads(made["feed.json"])["hubs"] == [
+        {"type": "WebSub", "url": "https://hub.example/"}
+    ]
+    for name in ("rss.xml", "atom.xml", "podcast.xml"):
+        assert b'<?xml-stylesheet type="text/xsl" href="feed.xsl"?>' in made[name][:120]
+
+
+def test_every_author_is_named(desk: Desk) -> None:
+    made = desk.feeds(publication(), SEASON[1:2])
+    both = ["Ada Moss", "Bo Fern"]
+    for name in ("rss.xml", "podcast.xml"):
+        assert texts(channel(made[name]), "item/dc:creator") == both
+    assert texts(etree.fromstring(made["atom.xml"]), "atom:entry/atom:author/atom:name") == both
+    assert [one["name"] for one in json.loads(made["feed.json"])["items"][0]["authors"]] == both
+    persons = channel(made["podcast.xml"]).findall("item/podcast:person", NAMESPACES)
+    assert [(one.text, one.get("role"), one.get("href")) for one in persons] == [
+        ("Ada Moss", "host", "https://ada.example/"),
+        ("Bo Fern", "host", None),
+    ]
+
+
+def test_the_podcast_has_what_directories_ask_for(desk: Desk) -> None:
+    show = channel(desk.feeds(publication(), SEASON)["podcast.xml"])
+    assert texts(show, "itunes:author") == ["Ada Moss, Bo Fern"]
+    assert texts(show, "itunes:owner/itunes:email") == ["ada@notes.example"]
+    assert texts(show, "itunes:explicit") == ["false"]
+    assert texts(show, "itunes:type") == ["episodic"]
+    image = show.find("itunes:image", NAMESPACES)
+    assert image.get("href") == "https://notes.example/artwork/cover.png"
+    first, second = show.findall("itunes:category", NAMESPACES)
+    assert (first.get("text"), first[0].get("text")) == ("News", "Tech News")
+    assert (second.get("text"), len(second)) == ("Health & Fitness", 0)
+    assert texts(show, "podcast:license") == ["cc-by-4.0"]
+    assert texts(show, "podcast:medium") == ["podcast"]
+    locked = show.find("podcast:locked", NAMESPACES)
+    assert (locked.text, locked.get("owner")) == ("yes", "ada@notes.example")
+    assert show.find("itunes:block", NAMESPACES) is None
+
+
+def test_a_podcast_episode_says_what_it_is(desk: Desk) -> None:
+    second, first, trailer = channel(desk.feeds(publication(), SEASON)["podcast.xml"]).findall(
+        "item"
+    )
+    assert texts(second, "itunes:duration") == ["755"]
+    assert texts(second, "itunes:episode") == texts(second, "podcast:episode") == ["2"]
+    assert texts(second, "itunes:season") == []
+    assert texts(first, "itunes:season") == texts(first, "podcast:season") == ["2"]
+    assert [texts(one, "itunes:explicit") for one in (second, first)] == [["false"], ["true"]]
+    assert texts(trailer, "itunes:episodeType") == ["trailer"]
+    assert texts(trailer, "itunes:episode") == []  # there is no episode 0
+
+
+def test_the_trailer_is_named_in_the_channel(desk: Desk) -> None:
+    show = channel(desk.feeds(publication(), SEASON)["podcast.xml"])
+    (trailer,) = show.findall("podcast:trailer", NAMESPACES)
+    assert trailer.text == "What this is"
+    assert trailer.get("url") == "https://notes.example/audio/00-trailer.mp3"
+    assert trailer.get("length") == str(len(MP3))
+    assert parsedate_to_datetime(trailer.get("pubdate")) == SEASON[0].published
+
+
+def test_transcripts_chapters_and_card_are_linked_where_they_exist(desk: Desk) -> None:
+    item = channel(desk.feeds(publication(), SEASON)["podcast.xml"]).find("item")
+    found = item.findall("podcast:transcript", NAMESPACES)
+    assert {one.get("type"): one.get("url").rpartition(".")[2] for one in found} == {
+        "text/vtt": "vtt",
+        "application/x-subrip": "srt",
+        "application/json": "json",
+        "text/html": "html",
+    }
+    chapters = item.find("podcast:chapters", NAMESPACES)
+    assert chapters.get("url") == "https://notes.example/02-moss/chapters.json"
+    assert item.find("podcast:image", NAMESPACES).get("href").endswith("/02-moss/card.png")
+
+    audio = {"02-moss": desk.audio(SEASON[2])}
+    entry = {"02-moss": desk.entry(SEASON[2], "<p>All.</p>")}
+    (bare,) = podcast.function(publication(), SEASON[2:], entry, audio, {}, {}, {}, desk.files)
+    assert b"podcast:transcript" not in bare.content
+    assert b"podcast:chapters" not in bare.content
+
+
+def test_chapters_stand_in_the_description_where_apps_read_them_there(desk: Desk) -> None:
+    made = desk.feeds(publication(), SEASON)
+    description = channel(made["podcast.xml"]).find("item/description").text
+    assert "<p>00:00:00 One<br>00:01:01 Two &amp; three<br>01:01:40 End</p>" in description
+    for too_few in (((0, "One"), (9, "Two")), ((5, "Late"), (9, "Two"), (12, "Three"))):
+        made = desk.feeds(publication(), SEASON, marks=too_few)
+        assert b"00:00:09" not in made["podcast.xml"]
+
+
+def test_a_synthetic_voice_is_announced_and_an_author_s_own_is_not(desk: Desk) -> None:
+    one = SEASON[1]
+    for source, told in (("narration", True), ("recording", False)):
+        (made,) = podcast.function(
+            publication(),
+            (one,),
+            {one.slug: desk.entry(one, "<p>All.</p>")},
+            {one.slug: desk.audio(one, source=source)},
+            {},
+            {},
+            {},
+            desk.files,
+        )
+        item = channel(made.content).find("item")
+        for name in ("description", "content:encoded"):
+            assert ("Read by a synthetic voice." in texts(item, name)[0]) is told
+        assert bool(texts(item, "podcast:txt[@purpose='ai-content']")) is told
+
+
+def test_long_texts_are_cut_to_what_directories_take(desk: Desk) -> None:
+    long = "So & so <on> ünd… " * 6000
+    one = listing(1, title=long, summary=long, subtitle=long)
+    marks = tuple((n, f"Chapter {n} {'x' * 90}") for n in range(200))
+    show = channel(desk.feeds(publication(description=long), [one], marks=marks)["podcast.xml"])
+    for path, limit in (
+        ("description", 4000),
+        ("item/description", 4000),
+        ("item/itunes:summary", 4000),
+        ("item/itunes:subtitle", 255),
+    ):
+        (words,) = texts(show, path)
+        assert limit * 0.8 < len(words.encode()) <= limit
+        assert "…" in words
+    assert texts(show, "item/title") == [long]
+
+
+def test_shortening_keeps_whole_words() -> None:
+    assert shortened("one two", 7) == "one two"
+    assert shortened("one two three", 11) == "one two…"
+    assert shortened("x" * 50, 10) == "x" * 7 + "…"
+    assert shortened("x", 0) == "…"
+
+
+def test_the_show_s_guid_follows_the_specification_until_it_is_published(desk: Desk) -> None:
+    def guid(of: Publication) -> list[str]:
+        return texts(channel(desk.feeds(of, ())["podcast.xml"]), "podcast:guid")
+
+    assert guid(publication(url="https://mp3s.example/")) == guid(
+        publication(url="http://mp3s.example/")
+    )
+    fixed = "917393e3-1b1e-5cef-ace4-edaa54e1f810"
+    assert guid(publication(podcast_guid=fixed)) == [fixed]
+
+
+def test_addresses_are_ascii() -> None:
+    assert address("https://bücher.example/ä b/?q=ü#é") == (
+        "https://xn--bcher-kva.example/%C3%A4%20b/?q=%C3%BC#%C3%A9"
+    )
+    assert address("https://a.example/%C3%A4") == "https://a.example/%C3%A4"
+
+
+@pytest.mark.parametrize("data", [b"", b"RIFF....WAVE", b"<html>"])
+def test_audio_that_is_no_mp3_is_refused_before_a_feed_is_made(desk: Desk, data: bytes) -> None:
+    one = SEASON[1]
+    entry = {one.slug: desk.entry(one, "<p>All.</p>")}
+    audio = {one.slug: desk.audio(one, data)}
+    made = []
+    with pytest.raises(MediaError, match=r"site/audio/01-moss\.mp3: .* no MP3"):
+        made += [one.path for one in feed.function(publication(), (one,), entry, audio)]
+    assert not [path for path in made if path.endswith((".xml", ".json"))]
+
+
+def test_audio_of_another_size_than_its_facts_is_refused(desk: Desk) -> None:
+    one = SEASON[1]
+    entry = {one.slug: desk.entry(one, "<p>All.</p>")}
+    audio = {one.slug: desk.audio(one, size=7)}
+    with pytest.raises(MediaError, match=r"20010 bytes, but its facts say 7"):
+        list(feed.function(publication(), (one,), entry, audio))
+
+
+def test_artwork_without_pixels_is_refused(desk: Desk) -> None:
+    drawn = replace(publication().podcast, artwork="content/artwork/cover.svg")
+    with pytest.raises(MediaError, match=r"cover\.svg is a drawing; .* PNG or JPEG"):
+        list(podcast.function(publication(podcast=drawn), (), {}, {}, {}, {}, {}, Path))
+
+
+def test_a_person_s_portrait_is_where_the_site_puts_it(desk: Desk) -> None:
+    people = (Person("ada", "Ada Moss", image="content/ada.JPG"),)
+    show = channel(desk.feeds(publication(people=people), SEASON)["podcast.xml"])
+    person = show.find("podcast:person", NAMESPACES)
+    assert person.get("img") == "https://notes.example/people/ada.JPG"
+
+
+def test_a_category_that_apple_does_not_know_is_refused_with_the_likeliest() -> None:
+    with pytest.raises(AuthorError, match=r'"Tec News".*did you mean "Tech News"'):
+        category("News > Tec News")
+    with pytest.raises(AuthorError, match=r"content/publication\.toml.*Technology"):
+        category("Tecnology")
+
+
+def test_a_control_character_makes_no_feed(desk: Desk) -> None:
+    with pytest.raises(StageError, match=r"site/rss\.xml cannot be written"):
+        desk.feeds(publication(), [listing(1, title="a\x0bb")])
+
+
+def test_hostile_text_arrives_as_it_was_written(desk: Desk) -> None:
+    one = listing(1, title=HOSTILE, summary=HOSTILE, subtitle=HOSTILE, keywords=(HOSTILE,))
+    made = desk.feeds(
+        publication(title=HOSTILE, description=HOSTILE), [one], html=lambda _: HOSTILE
+    )
+    for name in ("rss.xml", "podcast.xml"):
+        head = channel(made[name])
+        for path in ("title", "description", "item/title", "item/category"):
+            assert texts(head, path) == [HOSTILE]
+    rss = channel(made["rss.xml"])
+    assert texts(rss, "item/content:encoded") == [HOSTILE]
+    assert unescape(texts(rss, "item/description")[0]) == HOSTILE
+    entry = etree.fromstring(made["atom.xml"]).find("atom:entry", NAMESPACES)
+    assert texts(entry, "atom:title") == texts(entry, "atom:summary") == [HOSTILE]
+    assert texts(channel(made["podcast.xml"]), "item/itunes:title") == [HOSTILE]
+    assert json.loads(made["feed.json"])["items"][0]["title"] == HOSTILE
+
+
+WORDS = st.text(
+    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff"),
+    min_size=1,
+).filter(str.strip)
+TEXTS = st.one_of(WORDS, st.sampled_from([HOSTILE, "<x", "&lt;", "]]>", "<![CDATA[", "<!--", "&"]))
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(title=TEXTS, words=TEXTS, html=TEXTS, name=TEXTS)
+def test_any_text_makes_well_formed_feeds_that_say_it(
+    desk: Desk, title: str, words: str, html: str, name: str
+) -> None:
+    one = listing(1, title=title, summary=words, subtitle=words, keywords=(words,))
+    by = (Person("ada", name),)
+    made = desk.feeds(publication(people=by), [one], html=lambda _: html, marks=((0, title),) * 3)
+    rss, show = channel(made["rss.xml"]), channel(made["podcast.xml"])
+    assert texts(rss, "item/title") == texts(show, "item/itunes:title") == [title]
+    assert texts(rss, "item/content:encoded") == [html]
+    assert texts(rss, "item/dc:creator") == [name]
+    assert texts(rss, "item/category") == [words.strip()]
+    atom = etree.fromstring(made["atom.xml"])
+    assert texts(atom, "atom:entry/atom:content") == [html]
+    assert texts(atom, "atom:entry/atom:summary") == [words]
+    assert json.loads(made["feed.json"])["items"][0]["summary"] == words
+
+
+@pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "podcast.xml"])
+def test_feedparser_reads_every_xml_feed(desk: Desk, name: str) -> None:
+    made = desk.feeds(publication(), SEASON)
+    found = feedparser.parse(io.BytesIO(made[name]))
+    assert not found.bozo
+    assert found.feed.title == "Field Notes"
+    assert [one.title for one in found.entries] == ["Moss 2", "Moss 1", "What this is"]
+    newest = found.entries[0]
+    assert newest.link == "https://notes.example/02-moss/"
+    assert "<p>All of 2.</p>" in newest.content[0].value
+    assert int(newest.enclosures[0].length) == len(MP3)
+
+
+def test_the_json_feed_keeps_the_rules_of_its_specification(desk: Desk) -> None:
+    for episodes in ((), SEASON):
+        found = json.loads(desk.feeds(publication(), episodes)["feed.json"])
+        assert_is_json_feed(found)
+
+
+JSON_FEED = {
+    "version": str, "title": str, "home_page_url": str, "feed_url": str, "description": str,
+    "icon": str, "authors": list, "language": str, "hubs": list, "items": list,
+}  # fmt: skip
+JSON_ITEM = {
+    "id": str, "url": str, "title": str, "content_html": str, "summary": str, "image": str,
+    "date_published": str, "date_modified": str, "authors": list, "tags": list,
+    "attachments": list,
+}  # fmt: skip
+JSON_ATTACHMENT = {"url": str, "mime_type": str, "size_in_bytes": int, "duration_in_seconds": int}
+JSON_AUTHOR = {"name": str, "url": str}
+JSON_HUB = {"type": str, "url": str}
+
+
+def assert_is_json_feed(found: dict[str, Any]) -> None:
+    """JSON Feed 1.1: known keys of the right type, the required ones there, no empty value."""
+
+    def has(value: dict[str, Any], known: dict[str, type], *required: str) -> None:
+        assert set(required) <= set(value) <= set(known)
+        assert all(isinstance(one, known[key]) for key, one in value.items())
+        assert all(one or key == "items" for key, one in value.items())
+        assert all(one.startswith("https://") for key, one in value.items() if key == "url")
+
+    has(found, JSON_FEED, "version", "title", "items")
+    assert found["version"] == "https://jsonfeed.org/version/1.1"
+    assert len({item["id"] for item in found["items"]}) == len(found["items"])
+    for item in found["items"]:
+        has(item, JSON_ITEM, "id", "content_html")
+        for key in ("date_published", "date_modified"):
+            assert datetime.fromisoformat(item[key]).tzinfo
+        for attachment in item.get("attachments", []):
+            has(attachment, JSON_ATTACHMENT, "url", "mime_type")
+    for one in [found, *found["items"]]:
+        for author in one.get("authors", []):
+            has(author, JSON_AUTHOR, "name")
+        for hub in one.get("hubs", []):
+            has(hub, JSON_HUB, "type", "url")
+
+
+def test_the_same_episodes_make_the_same_bytes_anywhere(desk: Desk, tmp_path: Path) -> None:
+    here = {name: hashlib.sha256(data).hexdigest() for name, data in sample(desk).items()}
+    code = (
+        "import hashlib, json, sys, pathlib, test_feeds as t;"
+        "made = t.sample(t.Desk(pathlib.Path(sys.argv[1])));"
+        "print(json.dumps({n: hashlib.sha256(d).hexdigest() for n, d in made.items()}))"
+    )
+    elsewhere = os.environ | {
+        "PYTHONHASHSEED": "7",
+        "PYTHONPATH": str(Path(__file__).parent),
+        "TZ": "Asia/Kathmandu",
+        "LC_ALL": "tr_TR.UTF-8",
+    }
+    there = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        env=elsewhere,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(there.stdout) == here
+
+
+def sample(desk: Desk) -> dict[str, bytes]:
+    return desk.feeds(publication(), SEASON)
+
+
+GENERATED = 100
+"""Publications that the W3C validator judges."""
+
+NASTY = (
+    *("AT&T", "1 < 2 > 0", "<x", "&lt;b&gt;", "&copy; &amp; &#60;", "]]>", "<![CDATA[x]]>", "<!--"),
+    *(
+        "שלום, עולם",
+        "\u202eabc\u202c",
+        "👩‍🚀🏳️‍🌈",
+        "日本語の題",
+        "e\u0301\u0301",
+        "“quoted” ‘so’",
+        "{{ x }}",
+    ),
+    *(
+        "https://a.example/?a=1&b=2",
+        "a@b.example",
+        "x" * 3000,
+        "word " * 900,
+        "$2.4 × 10⁹",
+        "a\u00a0b",
+    ),
+)
+HTML = (
+    '<h2>Part</h2><p>Some <em>words</em> &amp; <a href="https://a.example/?a&amp;b">links</a>.</p>',
+    "<blockquote>Said</blockquote><ul><li>1</li></ul><pre><code>a &lt; {{ b }}</code></pre>",
+    '<figure><img src="https://a.example/a.png" alt="A &lt; B"><figcaption>x</figcaption></figure>',
+    "<table><thead><tr><th>a</th></tr></thead><tbody><tr><td>1</td></tr></tbody></table><hr>",
+)
+
+
+def generated(seed: int) -> tuple[Publication, tuple[Listing, ...], dict[str, Any]]:
+    """A publication of 0 to 6 episodes whose every field is chosen by the seed."""
+    chance = Random(seed)
+
+    def words(limit: int = 3) -> str:
+        return " ".join(chance.choices(NASTY, k=chance.randint(1, limit)))
+
+    def html(one: Listing) -> str:
+        return "".join(chance.choices(HTML, k=3)) + f"<p>{escape(one.title)}</p>"
+
+    people = tuple(
+        Person(str(n), chance.choice(NASTY)[:200], url=chance.choice(["", "https://p.example/é"]))
+        for n in range(chance.randint(1, 3))
+    )
+    of = publication(
+        title=words(),
+        url=chance.choice(["https://notes.example/", "https://bücher.example/täglich/"]),
+        description=words(),
+        people=people,
+        language=chance.choice(["en", "en-GB", "he", "zh-Hant"]),
+        copyright=chance.choice(["", words()]),
+        feeds=Feeds(limit=chance.choice([1, 3, 50]), hub=chance.choice(["", "https://h.example/"])),
+        narration=Narration(notice=chance.choice(["", words()])),
+    )
+    episodes = tuple(
+        listing(
+            number,
+            type=chance.choice(["full", "trailer", "bonus"]),
+            title=words(),
+            summary=words(),
+            subtitle=chance.choice(["", words()]),
+            keywords=tuple(chance.sample(NASTY, k=chance.randint(0, 4))),
+            by=tuple(chance.sample([one.id for one in people], k=chance.randint(0, len(people)))),
+            season=chance.choice([None, 1, 12]),
+            explicit=chance.choice([None, True, False]),
+            image=chance.choice(["", "a b.png"]),
+            updated=chance.choice([None, FIRST + timedelta(days=number, seconds=number + 1)]),
+        )
+        for number in range(chance.randint(0, 6))
+    )
+    marks = tuple((n * 100.5, words(1)) for n in range(chance.choice([0, 2, 3, 12])))
+    silent = [one.slug for one in episodes if chance.random() < 0.3]
+    return of, episodes, {"html": html, "silent": silent, "marks": marks}
+
+
+def test_the_w3c_validator_finds_no_error_and_no_warning(desk: Desk, tmp_path: Path) -> None:
+    judged = {tmp_path / "sample": sample(desk)}
+    sites = {tmp_path / "sample": "https://notes.example/"}
+    for seed in range(GENERATED):
+        of, episodes, more = generated(seed)
+        judged[tmp_path / str(seed)] = desk.feeds(of, episodes, **more)
+        sites[tmp_path / str(seed)] = address(of.url)
+    files = []
+    for folder, feeds in judged.items():
+        folder.mkdir()
+        for name in ("rss.xml", "atom.xml", "podcast.xml"):
+            (folder / name).write_bytes(feeds[name])
+            files += [sites[folder] + name, str(folder / name)]
+    script = Path(__file__).with_name("w3c_verdicts.py")
+    run = subprocess.run([sys.executable, str(script), *files], capture_output=True, text=True)
+    if run.returncode == 3:
+        pytest.skip(f"no W3C feed validator (set FEEDVALIDATOR to its checkout): {run.stdout}")
+    assert run.stderr == ""
+    assert run.stdout.splitlines() == [f"judged {len(files) // 2} feeds"]
+
+
+def test_atom_keeps_its_schema(desk: Desk, tmp_path: Path) -> None:
+    jing, checkout = shutil.which("jing"), os.environ.get("FEEDVALIDATOR")
+    if not (jing and checkout):
+        pytest.skip("needs jing, and the schema of RFC 4287 from FEEDVALIDATOR's docs")
+    text = Path(checkout, "docs", "rfc4287.html").read_text("latin-1")
+    (schema,) = re.findall(r"(# -\*- rnc -\*-.*?# EOF)", text, re.DOTALL)
+    (tmp_path / "atom.rnc").write_text(unescape(re.sub("<[^>]*>", "", schema)))
+    files = []
+    for seed in range(GENERATED):
+        of, episodes, more = generated(seed)
+        files.append(tmp_path / f"{seed}.atom")
+        files[-1].write_bytes(desk.feeds(of, episodes, **more)["atom.xml"])
+    run = subprocess.run(
+        [jing, "-c", str(tmp_path / "atom.rnc"), *map(str, files)], capture_output=True, text=True
+    )
+    assert (run.stdout, run.returncode) == ("", 0)
