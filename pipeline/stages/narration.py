@@ -47,14 +47,12 @@ def narration(
     if not sentences:
         return
     texts = [sentence["spoken"] for sentence in sentences]
-    reading, fallback = best_reading(voice, read["language"])
+    language = read["language"]
+    reading, fallback = best_reading(voice, language)
     try:
         sounds = sounds_of(reading, texts, kept, jobs, progress)
     except NarrationError as error:
-        if reading.narrator == FALLBACK:
-            raise
-        fallback = str(error)
-        reading = light(voice, read["language"])
+        reading, fallback = light(voice, language, str(error)), str(error)
         sounds = sounds_of(reading, texts, kept, jobs, progress)
     told = told_of(reading, fallback, progress)
     wav = scratch / f"{listing.slug}.wav"
@@ -69,11 +67,21 @@ def narration(
 FALLBACK = "nanotts"
 
 
-def light(voice: Narration, language: str) -> Reading:
-    """The reading that needs nothing more than what is always installed."""
-    from pipeline.sound.narrators import Reading
+def light(voice: Narration, language: str, reason: str) -> Reading:
+    """The reading that needs nothing more than what is always installed, for when no other can be had.
 
-    return Reading(FALLBACK, voice.voice, voice.speed, language)
+    Raises NarrationError, `reason` included, where that cannot be had either.
+    """
+    from pipeline.sound.narrators import Reading, narrator
+
+    if voice.narrator == FALLBACK:
+        raise NarrationError(reason)
+    reading = Reading(FALLBACK, voice.voice, voice.speed, language)
+    try:
+        narrator(reading).ready()
+    except NarrationError as error:
+        raise NarrationError(f"{reason}; {error}") from error
+    return reading
 
 
 def best_reading(voice: Narration, language: str) -> tuple[Reading, str]:
@@ -85,9 +93,7 @@ def best_reading(voice: Narration, language: str) -> tuple[Reading, str]:
     try:
         chosen.ready()
     except NarrationError as error:
-        if voice.narrator == FALLBACK:
-            raise
-        return light(voice, language), str(error)
+        return light(voice, language, str(error)), str(error)
     return asked, ""
 
 
@@ -123,6 +129,10 @@ def sounds_of(
     progress(len(sounds), len(keys), "sentences")
     for text, pcm in spoken_by(reading, missing, jobs):
         sounds[text] = kept(keys[text], written(pcm))
+        if not pcm:
+            progress.note(
+                f'the voice has no sound for "{text}"; tell it what to say: [words]{{say="…"}}'
+            )
         progress(len(sounds), len(keys), "sentences")
     return sounds
 
