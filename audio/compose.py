@@ -188,7 +188,7 @@ def write(samples: NDArray[np.int16], path: Path) -> None:
     source = ["-f", "s16le", "-ar", str(RATE), "-ac", "2", "-i", "-"]
     exact = ["-fflags", "+bitexact", "-flags:a", "bitexact", "-map_metadata", "-1"]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y", *source, *exact, str(path)]
-    subprocess.run(command, input=samples.astype("<i2").tobytes(), check=True)  # noqa: S603
+    subprocess.run(command, input=samples.astype("<i2").tobytes(), check=True)
 
 
 def main() -> None:

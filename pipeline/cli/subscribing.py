@@ -63,7 +63,7 @@ def add(session: Session, addresses: tuple[str, ...], name: str, again: bool) ->
         click.echo(f"{count(added.already, 'address was', 'addresses were')} on it already.")
     if added.left:
         click.echo(
-            f"{count(added.left, 'address', 'addresses')} had left the list and stay off; --again brings back who asked."
+            f"{count(added.left, 'address', 'addresses')} had left the list and stay off it, unless --again."
         )
 
 

@@ -50,8 +50,19 @@ def email(
     mjml = templates.render("email/episode.mjml", **values)
     style = templates.render("email/inline.css", **values)
     text = templates.render("text/episode.txt", **values)
-    yield Artifact(f"email/{listing.slug}.html", message(mjml, style, episode.source))
-    yield Artifact(f"email/{listing.slug}.txt", wrapped(text))
+    html, plain = message(mjml, style, episode.source), wrapped(text)
+    yield Artifact(f"email/{listing.slug}.html", html)
+    yield Artifact(f"email/{listing.slug}.txt", plain)
+    if publication.email and publication.lists:
+        yield Artifact(f"email/{listing.slug}.eml", example(publication, listing, html, plain))
+
+
+def example(publication: Publication, listing: Listing, html: str, text: str) -> bytes:
+    """The message as a reader of the first list would get it, which any mail program opens."""
+    from pipeline.delivery import edition, message
+
+    name = next(iter(publication.lists))
+    return message.example(edition.edition(publication, name, listing, html, text))
 
 
 def message(mjml: str, style: str, source: str) -> str:
