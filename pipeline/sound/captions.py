@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 
 VTT_COLUMNS, SRT_COLUMNS, LINES = 65, 32, 2
+_NO_TAGS = str.maketrans("<>", "‹›")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ def vtt(captions: Iterable[Caption]) -> str:
 
 
 def srt(captions: Iterable[Caption]) -> str:
-    """SubRip: each cue at most two lines of 32 columns."""
+    """SubRip: each cue at most two lines of 32 columns; what would be taken for a tag is not one."""
     return "\n".join(
-        f"{number}\n{_clock(c.start, ',')} --> {_clock(c.end, ',')}\n{c.text}\n"
+        f"{number}\n{_clock(c.start, ',')} --> {_clock(c.end, ',')}\n{c.text.translate(_NO_TAGS)}\n"
         for number, c in enumerate(_fitting(captions, SRT_COLUMNS), 1)
     )
 

@@ -128,17 +128,21 @@ def cover(picture: Path, name: str) -> bytes:
 
     try:
         with Image.open(picture) as opened:
-            square = opened.convert("RGB").resize(
-                (COVER_SIDE, COVER_SIDE), Image.Resampling.LANCZOS
-            )
+            whole = opened.convert("RGB")
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise MediaError(f"{name}: it cannot be read as a picture: {error}") from error
-    for quality in range(90, 20, -5):
-        jpeg = io.BytesIO()
-        square.save(jpeg, "JPEG", quality=quality, optimize=True)
-        if jpeg.tell() <= COVER_BYTES:
-            break
-    return jpeg.getvalue()
+    for side in (
+        COVER_SIDE,
+        COVER_SIDE // 2,
+        COVER_SIDE // 4,
+    ):  # smaller only for what is all noise
+        square = whole.resize((side, side), Image.Resampling.LANCZOS)
+        for quality in range(90, 30, -10):
+            jpeg = io.BytesIO()
+            square.save(jpeg, "JPEG", quality=quality, optimize=True)
+            if jpeg.tell() <= COVER_BYTES:
+                return jpeg.getvalue()
+    raise MediaError(f"{name}: it cannot be made smaller than {COVER_BYTES} bytes")
 
 
 LANGUAGES = {

@@ -1,0 +1,112 @@
+"""Narrators speak, repeat themselves to the bit, and say why when they cannot."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from array import array
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import NarrationError
+from pipeline.sound import narrators
+from pipeline.sound.narrators import Kokoro, Nanotts, Reading, narrator, pronounceable, spoken_by
+
+KOKORO = Reading("kokoro", "af_heart")
+NANOTTS = Reading("nanotts", "af_heart")
+SENTENCES = ["The first of two sentences.", "The second is a little longer than the first."]
+
+with_kokoro = pytest.mark.skipif(
+    importlib.util.find_spec("onnxruntime") is None, reason="the voice extra is not installed"
+)
+
+
+def test_nanotts_says_the_same_thing_twice_alike() -> None:
+    voice = narrator(NANOTTS)
+    once = [voice.say(text) for text in SENTENCES]
+    rubbish = [bytearray(b"\xaa" * 3_000_000) for _ in range(5)]  # memory that is not zero
+    del rubbish
+    assert [voice.say(text) for text in SENTENCES] == once
+
+
+def test_speech_begins_and_ends_where_the_words_do() -> None:
+    pcm = array("h", narrator(NANOTTS).say("Hello there."))
+    quarter = Nanotts.rate // 4
+    assert len(pcm) > quarter
+    assert max(map(abs, pcm[:quarter])) > 1000
+    assert max(map(abs, pcm[-quarter:])) > 1000
+    assert abs(pcm[0]) < 50
+    assert abs(pcm[-1]) < 50
+
+
+def test_what_a_voice_has_no_sound_for_is_empty() -> None:
+    assert narrator(NANOTTS).say("日本語") == b""
+
+
+def test_tags_in_the_text_are_not_obeyed() -> None:
+    voice = narrator(NANOTTS)
+    slow = voice.say('<speed level="20">Hello there</speed>, you.')
+    assert len(slow) < 5 * len(voice.say("Hello there, you."))
+
+
+def test_speed_is_heard() -> None:
+    fast = Reading("nanotts", "en-US", speed=2.0)
+    assert len(narrator(fast).say(SENTENCES[0])) < 0.7 * len(narrator(NANOTTS).say(SENTENCES[0]))
+
+
+def test_a_voice_is_chosen_for_the_language() -> None:
+    assert narrator(Reading("nanotts", "af_heart", language="de")).title == "nanotts de-DE"
+    with pytest.raises(NarrationError, match='does not read "sv"'):
+        narrator(Reading("nanotts", "af_heart", language="sv"))
+
+
+def test_an_unknown_narrator_or_voice_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(NarrationError, match='did you mean "kokoro"'):
+        narrator(Reading("kokora", "af_heart"))
+    with pytest.raises(NarrationError, match='did you mean "af_heart"'):
+        narrator(Reading("kokoro", "af_hart"))
+
+
+def test_kokoro_is_not_ready_in_another_language() -> None:
+    with pytest.raises(NarrationError, match='reads English, not "de"'):
+        Kokoro(Reading("kokoro", "af_heart", language="de")).ready()
+
+
+def test_a_model_that_is_not_the_checked_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "part.bin").write_bytes(b"not the model")
+    monkeypatch.setattr(narrators, "_model_parts", lambda: [tmp_path / "part.bin"])
+    monkeypatch.setattr(narrators, "_version", lambda name: "1")
+    with pytest.raises(NarrationError, match="not the one that was checked"):
+        Kokoro(KOKORO).ready()
+
+
+def test_the_voice_file_is_the_one_that_was_checked() -> None:
+    file = Path(narrators.__file__).parent / "voices" / "af_heart.bin"
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == narrators.VOICES["af_heart"]
+
+
+@pytest.mark.parametrize(
+    ("spoken", "given"),
+    [
+        ("the M A I family", "the M.A.I family"),
+        ("open A I’s model", "open A.I’s model"),
+        ("It is open A I.", "It is open A.I ."),
+        ("two G P Us", "two G.P.U's"),
+        ("plan A works", "plan A works"),
+    ],
+)
+def test_letters_are_named_and_not_taken_for_words(spoken: str, given: str) -> None:
+    assert pronounceable(spoken) == given
+
+
+@with_kokoro
+def test_kokoro_speaks_in_processes_of_its_own_and_repeats_itself() -> None:
+    voice = narrator(KOKORO)
+    voice.ready()
+    first = dict(spoken_by(KOKORO, SENTENCES, jobs=2))
+    seconds = [len(first[text]) / 2 / Kokoro.rate for text in SENTENCES]
+    assert 1 < seconds[0] < seconds[1] < 5
+    assert voice.say(SENTENCES[0]) == first[SENTENCES[0]]
