@@ -63,7 +63,7 @@ def page(
     }
     yield Artifact(f"site/{path}", templates.render("web/episode.html", at=path, **values))
     for name, file in pictures.items():
-        yield Artifact(f"site/{listing.slug}/{name}", file.read_bytes())
+        yield Artifact(f"site/{listing.slug}/{name}", file)
 
 
 def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -72,9 +72,7 @@ def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def _author(person: Person) -> Mapping[str, Any]:
-    suffix = PurePosixPath(person.image).suffix
-    image = f"people/{person.id}{suffix}" if person.image else ""
-    return {"person": person, "about": markdown.blocks(person.about), "image": image}
+    return {"person": person, "about": markdown.blocks(person.about), "image": person.portrait}
 
 
 def _lead(listing: Listing, blocks: Iterable[Block]) -> tuple[Block, ...]:

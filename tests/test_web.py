@@ -1,0 +1,766 @@
+"""Pages, lists and pictures on the web: well made, complete, and asking nothing of anybody."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+from lxml import etree
+from PIL import Image
+
+from pipeline import config, identity, media, source
+from pipeline.errors import MediaError, TemplateError
+from pipeline.model import Episode, Listing, Place, Publication
+from pipeline.stage import Artifact, Artifacts, Made, Stage
+from pipeline.stages.art import art
+from pipeline.stages.page import page
+from pipeline.stages.site import ON_PAGE, site
+from pipeline.templates import Templates, search_path
+from tests.publications import SETTINGS, front_matter, small
+
+HERE = Path(__file__).resolve().parent.parent
+THEMES = ("ledger", "nocturne")
+FEEDS = {"rss.xml", "atom.xml", "feed.json", "podcast.xml"}
+ADDRESSES = {"href", "src", "data"}
+EVERYTHING = """\
+::: {.lede by="Ada" role="Engineer"}
+Begin with someone's words.
+:::
+
+A paragraph with *emphasis*, `code`, a [link](https://example.org/?a=1&b=2) and a note.[^one]
+
+## A heading & more
+
+**A head.** Its words.
+
+1. one
+2. **Two.** And more
+    - deeper
+
+3. three
+
+> Quoted.
+>
+> — Someone, somewhere
+
+::: {.pull by="Ada"}
+Pulled.
+:::
+
+::: {.key-figures title="In figures"}
+- **45%** of everything
+- **2** of a kind
+:::
+
+::: timeline
+- **2019** It began
+- **2026** It went on
+:::
+
+::: round-up
+- **A name**, with a comma
+- **Another** without
+:::
+
+| Left | Right |
+|:--|--:|
+| a | 1 |
+
+![What the drawing shows](drawing.png "A caption")
+
+```python
+if a < b: print("{{ braces }} {% too %}")
+```
+
+::: {.callout title="Aside"}
+Words & signs.
+:::
+
+::: {.embed url="https://example.org/film" title="A film"}
+What it shows.
+:::
+
+::: {.audio src="interview.mp3" title="An interview"}
+:::
+
+---
+
+::: {.correction date="2026-01-02"}
+It was otherwise.
+:::
+
+[^one]: The note.
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """A publication read from disk, and what its stages are given."""
+
+    root: Path
+    publication: Publication
+    sources: source.Contents
+    templates: Templates
+
+    @property
+    def listings(self) -> tuple[Listing, ...]:
+        return self.sources.listings
+
+    def episode(self, slug: str) -> Episode:
+        return source.episode(self.sources.sources[slug], self.root)
+
+    def place(self, slug: str) -> Place:
+        return source.place(self.episode(slug).listing, self.listings, self.publication)
+
+    def files(self, path: str) -> Path:
+        return self.root / path
+
+
+def world(root: Path, theme: str = "ledger") -> World:
+    publication = replace(config.publication(root), theme=theme)
+    contents = source.contents(root, publication, identity.recorded(root))
+    assert not contents.errors
+    return World(root, publication, contents, Templates(search_path(root, theme)))
+
+
+def made(folder: Path, path: str, content: str) -> Made:
+    file = folder / path.replace("/", "_")
+    file.write_text(content, "utf-8")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return Made(path, digest, file.stat().st_size, str(file))
+
+
+SPOKEN = (
+    ("Narrator", 4.0, 6.0, "First."),
+    ("Quotation", 6.3, 8.0, "“Quoted & said.”"),
+    ("Narrator", 9.0, 11.0, "A heading & more."),
+    ("Narrator", 11.3, 14.0, "Its words."),
+)
+
+
+def heard(folder: Path, slug: str) -> dict[str, Artifacts]:
+    """What the stages of sound would have made of an episode."""
+    told = {"duration": 20.5, "size": 4, "type": "audio/mpeg", "source": "narration"}
+    chapters = [{"startTime": 0, "title": "First"}, {"startTime": 9, "title": "A heading & more"}]
+    segments = [
+        {"speaker": who, "startTime": start, "endTime": end, "body": words}
+        for who, start, end, words in SPOKEN
+    ]
+    return {
+        "audio": Artifacts(
+            [
+                made(folder, f"site/audio/{slug}.mp3", "mp3"),
+                made(folder, f"audio/{slug}.json", json.dumps(told)),
+            ]
+        ),
+        "chapters": Artifacts(
+            [made(folder, f"site/{slug}/chapters.json", json.dumps({"chapters": chapters}))]
+        ),
+        "transcript": Artifacts(
+            [
+                made(folder, f"site/{slug}/transcript.vtt", "WEBVTT\n"),
+                made(folder, f"site/{slug}/transcript.json", json.dumps({"segments": segments})),
+            ]
+        ),
+    }
+
+
+SILENT = {"audio": Artifacts(), "chapters": Artifacts(), "transcript": Artifacts()}
+
+
+def run(stage: Stage, **values: Any) -> Iterable[Artifact]:
+    return stage.function(**{name: values[name] for name in stage.parameters})
+
+
+def given(of: World, slug: str) -> dict[str, Any]:
+    """What a stage that is made per episode receives."""
+    episode = of.episode(slug)
+    return {
+        "publication": of.publication,
+        "listing": episode.listing,
+        "episode": episode,
+        "place": of.place(slug),
+        "templates": of.templates,
+        "files": of.files,
+    }
+
+
+def around(of: World, audio: Mapping[str, Artifacts]) -> Iterable[Artifact]:
+    return run(
+        site,
+        publication=of.publication,
+        episodes=of.listings,
+        templates=of.templates,
+        files=of.files,
+        audio=audio,
+    )
+
+
+def content(artifact: Artifact) -> bytes:
+    found = artifact.content
+    if isinstance(found, Path):
+        return found.read_bytes()
+    return found.encode() if isinstance(found, str) else found
+
+
+def whole(of: World, folder: Path) -> dict[str, bytes]:
+    """All that the stages of the web make of a publication, by path below build/site."""
+    folder.mkdir(exist_ok=True)
+    sounds = {one.slug: heard(folder, one.slug) for one in of.listings}
+    artifacts = list(around(of, {slug: parts["audio"] for slug, parts in sounds.items()}))
+    for one in of.listings:
+        artifacts += run(page, **given(of, one.slug), **sounds[one.slug])
+        artifacts += run(art, **given(of, one.slug))
+    found = {one.path.removeprefix("site/"): content(one) for one in artifacts}
+    assert len(found) == len(artifacts), "two stages make the same file"
+    others = {
+        part.path.removeprefix("site/")
+        for parts in sounds.values()
+        for each in parts.values()
+        for part in each
+    }
+    return {**dict.fromkeys(FEEDS | others, b""), **found}
+
+
+@pytest.fixture(scope="module", params=THEMES)
+def built(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    """The publication of this repository on the web, in each theme."""
+    return whole(world(HERE, request.param), tmp_path_factory.mktemp("sounds"))
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> World:
+    """A publication whose one episode uses every kind of block."""
+    text = front_matter(title="All <of> & them 🤖", subtitle='"It\'s all here"') + EVERYTHING
+    root = small(
+        tmp_path / "full", e01_everything=text, e02_next=front_matter(2, "Next") + "Words.\n"
+    )
+    folder = root / "content" / "01-everything"
+    Image.new("RGB", (640, 360)).save(folder / "drawing.png")
+    (folder / "interview.mp3").write_bytes(b"mp3")
+    return world(root)
+
+
+def parsed(text: bytes) -> etree._Element:
+    """A page read strictly: one tag that is not closed, or closed too early, is an error."""
+    return etree.fromstring(text.replace(b"<!DOCTYPE html>\n", b"", 1))
+
+
+def pages(of: Mapping[str, bytes]) -> Iterator[tuple[str, etree._Element]]:
+    for path, text in of.items():
+        if path.endswith("index.html") or path == "404.html":
+            yield path, parsed(text)
+
+
+def addresses(tree: etree._Element) -> Iterator[tuple[etree._Element, str]]:
+    for element in tree.iter(etree.Element):
+        for name in ADDRESSES & set(element.attrib):
+            yield element, element.attrib[name]
+
+
+def text_of(element: etree._Element | None) -> str:
+    assert element is not None
+    return " ".join("".join(element.itertext()).split())
+
+
+# --- well made --------------------------------------------------------------------------------------
+
+
+def check_outline(path: str, tree: etree._Element) -> None:
+    ids = [element.attrib["id"] for element in tree.iter(etree.Element) if "id" in element.attrib]
+    assert len(ids) == len(set(ids)), f"{path}: an id stands twice"
+    levels = [int(one.tag[1]) for one in tree.iter("h1", "h2", "h3", "h4", "h5", "h6")]
+    assert levels.count(1) == 1, f"{path} has {levels.count(1)} titles"
+    assert all(b - a <= 1 for a, b in pairwise(levels)), f"{path}: {levels}"
+    for landmark in ("header", "nav", "main", "footer"):
+        assert tree.find(f".//{landmark}") is not None, f"{path} has no {landmark}"
+    for image in tree.iter("img"):
+        assert {"alt", "width", "height"} <= set(image.attrib), f"{path}: {image.attrib}"
+
+
+def test_every_page_is_well_formed_and_outlined(built: dict[str, bytes]) -> None:
+    for path, tree in pages(built):
+        check_outline(path, tree)
+        assert tree.attrib["lang"] == "en"
+        assert tree.attrib["dir"] == "ltr"
+
+
+def test_a_browser_reads_the_same_tree_as_a_strict_reader(built: dict[str, bytes]) -> None:
+    """Where the two differ, a block stands inside a paragraph, and a browser would close it early."""
+    from lxml import html
+
+    for path, tree in pages(built):
+        lenient = html.document_fromstring(built[path].decode())
+        assert [one.tag for one in lenient.iter(etree.Element)] == [
+            one.tag for one in tree.iter(etree.Element)
+        ], path
+
+
+def test_every_block_fits_into_a_well_formed_page(full: World, tmp_path: Path) -> None:
+    found = whole(full, tmp_path / "sounds")
+    tree = parsed(found["01-everything/index.html"])
+    check_outline("01-everything/index.html", tree)
+    assert text_of(tree.find(".//h1")) == "All <of> & them 🤖"
+    assert 'if a < b: print("{{ braces }} {% too %}")' in text_of(tree.find(".//pre"))
+    picture = tree.find(".//figure[@class='picture']/img")
+    assert picture is not None
+    assert (picture.attrib["width"], picture.attrib["height"]) == ("640", "360")
+    assert picture.attrib["loading"] == "lazy"
+    assert found["01-everything/drawing.png"].startswith(b"\x89PNG")
+    assert found["01-everything/interview.mp3"] == b"mp3"
+
+
+# --- links ------------------------------------------------------------------------------------------
+
+
+def target(path: str, address: str) -> str:
+    """The path below build/site that a relative address on a page leads to."""
+    parts: list[str] = []
+    for part in [*PurePosixPath(path).parent.parts, *PurePosixPath(unquote(address)).parts]:
+        if part == "..":
+            parts.pop()
+        else:
+            parts.append(part)
+    return "/".join(parts)
+
+
+def check_links(found: Mapping[str, bytes]) -> None:
+    trees = dict(pages(found))
+    for path, tree in trees.items():
+        for element, address in addresses(tree):
+            if urlsplit(address).scheme or element.tag == "base":
+                continue
+            plain, fragment = urldefrag(address)
+            there = target(path, plain) if plain else path
+            assert there in found, f"{path}: {address} leads nowhere"
+            if fragment and there in trees:
+                assert trees[there].xpath("//*[@id=$id]", id=unquote(fragment)), (
+                    f"{path}: {address}"
+                )
+
+
+def test_every_internal_link_leads_somewhere(built: dict[str, bytes]) -> None:
+    check_links(built)
+
+
+def test_every_link_of_every_block_leads_somewhere(full: World, tmp_path: Path) -> None:
+    check_links(whole(full, tmp_path / "sounds"))
+
+
+def test_pages_open_from_disk_because_their_links_are_relative(built: dict[str, bytes]) -> None:
+    for path, tree in pages(built):
+        for element, address in addresses(tree):
+            own = address.startswith("https://groundtruth.example/")
+            assert not own or element.attrib.get("rel") == "canonical", f"{path}: {address}"
+            assert not address.startswith("/") or element.tag == "base", f"{path}: {address}"
+
+
+def test_a_page_loads_nothing_from_another_host(built: dict[str, bytes]) -> None:
+    for path, tree in pages(built):
+        for element, address in addresses(tree):
+            loaded = element.tag != "a" and element.attrib.get("rel") not in (
+                "canonical",
+                "alternate",
+            )
+            assert not (loaded and urlsplit(address).netloc), f"{path} loads {address}"
+    for path, style in built.items():
+        if path.endswith(".css"):
+            for address in re.findall(r"url\(\"?([^)\"]+)", style.decode()):
+                assert target(path, address) in built, f"{path}: {address}"
+
+
+def test_a_strict_content_security_policy_would_hold(built: dict[str, bytes]) -> None:
+    for path, tree in pages(built):
+        for element in tree.iter(etree.Element):
+            assert element.tag != "style", path
+            assert "style" not in element.attrib, path
+            assert not [name for name in element.attrib if name.startswith("on")], path
+            if element.tag == "script" and "src" not in element.attrib:
+                assert element.attrib["type"] == "application/ld+json", path
+
+
+def test_every_page_offers_all_four_feeds(built: dict[str, bytes]) -> None:
+    for path, tree in pages(built):
+        offered = {
+            target(path, link.attrib["href"]) for link in tree.xpath("//link[@rel='alternate']")
+        }
+        assert offered == FEEDS, path
+
+
+def test_a_page_not_found_finds_its_style_at_any_depth(tmp_path: Path) -> None:
+    root = small(
+        tmp_path, SETTINGS.replace("https://small.example/", "https://small.example/letter/")
+    )
+    found = {one.path: one for one in around(world(root), {})}
+    tree = parsed(content(found["site/404.html"]))
+    assert tree.xpath("string(//base/@href)") == "/letter/"
+    assert "static/style.css" in tree.xpath("//link[@rel='stylesheet']/@href")
+
+
+# --- an episode's page ------------------------------------------------------------------------------
+
+
+def test_an_episode_says_where_it_belongs_and_where_you_are(built: dict[str, bytes]) -> None:
+    tree = parsed(built["06-microsoft-vs-everyone/index.html"])
+    kicker = [text_of(part) for part in tree.xpath("//p[@class='kicker']/span")]
+    assert kicker == ["Ground Truth", "Episode 06", "June 2026"]
+    here = tree.xpath("//section[@class='series']//li[@aria-current='page']")
+    assert [text_of(one) for one in here] == ["06 Microsoft vs Everyone You are here"]
+    earlier = tree.xpath("//section[@class='series']//li[not(@aria-current)]")
+    assert len(earlier) == 5
+    assert not any(one.findall(".//a") for one in earlier), "they have no page here"
+    assert tree.xpath("//nav[@class='turn']/a/@href") == ["../00-trailer/index.html"]
+
+
+def test_a_correction_is_announced_above_the_text(full: World, tmp_path: Path) -> None:
+    tree = parsed(whole(full, tmp_path / "sounds")["01-everything/index.html"])
+    [notice] = tree.xpath("//p[@class='byline']/a")
+    assert text_of(notice).startswith("Corrected ")
+    [note] = tree.xpath("//*[@id=$id]", id=notice.attrib["href"].removeprefix("#"))
+    assert text_of(note) == "Correction 2 January 2026 It was otherwise."
+
+
+def test_the_transcript_can_be_followed_and_has_the_chapters_as_headings(
+    full: World, tmp_path: Path
+) -> None:
+    tree = parsed(whole(full, tmp_path / "sounds")["01-everything/index.html"])
+    [lines] = tree.xpath("//div[@class='lines']")
+    assert [float(at) for at in lines.xpath(".//a/@data-start")] == [4, 6.3, 9, 11.3]
+    assert [text_of(one) for one in lines] == [
+        "First",
+        "“Quoted & said.”",
+        "A heading & more",
+        "Its words.",
+    ]
+    assert [text_of(one) for one in lines.xpath(".//a[@class='quoted']")] == ["“Quoted & said.”"]
+    assert lines.xpath("string(.//a/@href)") == "../audio/01-everything.mp3#t=4"
+    [marked] = tree.xpath("//h2/a[@class='hear']/@data-start")
+    assert float(marked) == 9
+
+
+def test_the_player_works_without_scripts(built: dict[str, bytes]) -> None:
+    tree = parsed(built["06-microsoft-vs-everyone/index.html"])
+    [player] = tree.xpath("//section[@class='player']")
+    [native] = player.findall("audio")
+    assert "controls" in native.attrib
+    assert "hidden" in player.xpath("div[@class='controls']")[0].attrib
+    [track] = native.findall("track")
+    assert track.attrib["src"] == "transcript.vtt"
+
+
+def test_an_episode_without_sound_has_no_player(full: World) -> None:
+    artifacts = {one.path: one for one in run(page, **given(full, "01-everything"), **SILENT)}
+    tree = parsed(content(artifacts["site/01-everything/index.html"]))
+    assert not tree.xpath("//*[@data-player or @data-start]")
+    kinds = {one["@type"] for one in data_of(tree)["@graph"]}
+    assert kinds == {"Article"}
+
+
+def test_the_picture_of_an_episode_leads_unless_the_text_shows_it(tmp_path: Path) -> None:
+    shown = "![Words](drawing.png)\n"
+    pictured = {"image": "drawing.png", "image_alt": '"In words"'}
+    root = small(
+        tmp_path,
+        e01_leads=front_matter(1, "One", **pictured) + "Words.\n",
+        e02_shows=front_matter(2, "Two", **pictured) + shown,
+    )
+    for slug in ("01-leads", "02-shows"):
+        Image.new("RGB", (64, 32)).save(root / "content" / slug / "drawing.png")
+    for slug, alt in (("01-leads", "In words"), ("02-shows", "Words")):
+        first, *_ = run(page, **given(world(root), slug), **SILENT)
+        assert parsed(content(first)).xpath("//article//img/@alt") == [alt]
+
+
+def data_of(tree: etree._Element) -> Any:
+    return json.loads(tree.xpath("string(//script[@type='application/ld+json'])"))
+
+
+def test_machines_read_who_wrote_what_when_and_where_it_is_heard(
+    full: World, tmp_path: Path
+) -> None:
+    found = whole(full, tmp_path / "sounds")
+    article, episode = data_of(parsed(found["01-everything/index.html"]))["@graph"]
+    assert article["@type"] == "Article"
+    assert article["headline"] == "All <of> & them 🤖"
+    assert article["datePublished"] == "2026-01-01T08:00:00+00:00"
+    assert episode["timeRequired"] == "PT20S"
+    address = "https://small.example/audio/01-everything.mp3"
+    assert episode["associatedMedia"]["contentUrl"] == address
+    home = data_of(parsed(found["index.html"]))
+    assert home["@type"] == "PodcastSeries"
+    assert episode["partOfSeries"]["@id"] == home["@id"]
+
+
+def test_a_shared_link_shows_the_card(built: dict[str, bytes]) -> None:
+    tree = parsed(built["06-microsoft-vs-everyone/index.html"])
+    shown = tree.xpath("string(//meta[@property='og:image']/@content)")
+    assert built[shown.removeprefix("https://groundtruth.example/")].startswith(b"\x89PNG")
+    assert tree.xpath("string(//meta[@name='twitter:card']/@content)") == "summary_large_image"
+
+
+def test_a_picture_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "drawing.png").write_bytes(b"not a picture")
+    with pytest.raises(MediaError, match=r"drawing\.png is not a picture"):
+        media.picture_size(tmp_path / "drawing.png")
+
+
+def test_a_photograph_taken_sideways_has_the_size_that_is_seen(tmp_path: Path) -> None:
+    photograph = Image.new("RGB", (40, 20))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    photograph.save(tmp_path / "photograph.jpg", exif=turned)
+    assert media.picture_size(tmp_path / "photograph.jpg") == (20, 40)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_text_that_runs_from_right_to_left_does_so(tmp_path: Path, theme: str) -> None:
+    settings = SETTINGS.replace('language = "en"', 'language = "ar"')
+    text = front_matter(title="الذكاء الاصطناعي") + "## عنوان\n\nكلمات **مهمة** 🤖.\n"
+    found = whole(
+        world(small(tmp_path / "ar", settings, e01_first=text), theme), tmp_path / "sounds"
+    )
+    for _, tree in pages(found):
+        assert (tree.attrib["lang"], tree.attrib["dir"]) == ("ar", "rtl")
+    assert "الذكاء الاصطناعي" in text_of(parsed(found["01-first/index.html"]).find(".//h1"))
+    check_links(found)
+
+
+# --- lists ------------------------------------------------------------------------------------------
+
+
+def many(count: int) -> tuple[Listing, ...]:
+    begin = datetime(2020, 1, 1, tzinfo=UTC)
+    return tuple(
+        Listing(
+            number, f"Title {number}", begin + timedelta(days=number), "Words.", slug=f"e{number}"
+        )
+        for number in range(1, count + 1)
+    )
+
+
+def listed(of: World, count: int) -> dict[str, bytes]:
+    values = {
+        "publication": of.publication,
+        "templates": of.templates,
+        "files": of.files,
+        "audio": {},
+    }
+    return {one.path: content(one) for one in run(site, episodes=many(count), **values)}
+
+
+def test_a_full_archive_page_never_changes_again(full: World) -> None:
+    before, after = listed(full, 2 * ON_PAGE + 50), listed(full, 3 * ON_PAGE - 1)
+    for number in (1, 2):
+        path = f"site/archive/{number}/index.html"
+        assert before[path] == after[path]
+    assert before["site/archive/index.html"] != after["site/archive/index.html"]
+
+
+def test_the_archive_lists_every_episode_once_and_can_be_walked(full: World) -> None:
+    found = listed(full, 2 * ON_PAGE + 50)
+    seen: list[str] = []
+    path = "archive/index.html"
+    while path:
+        tree = parsed(found[f"site/{path}"])
+        seen += [text_of(one) for one in tree.xpath("//li//span[@class='name']")]
+        older = tree.xpath("//nav[@class='turn']/a[@rel='prev']/@href")
+        path = target(path, older[0]) if older else ""
+    assert seen == [f"Title {number}" for number in range(2 * ON_PAGE + 50, 0, -1)]
+
+
+def test_the_home_page_does_not_grow_with_the_archive(full: World) -> None:
+    sizes = {
+        len(parsed(listed(full, count)["site/index.html"]).xpath("//li")) for count in (20, 300)
+    }
+    assert len(sizes) == 1
+
+
+def test_someone_new_hears_an_episode_before_the_trailer(built: dict[str, bytes]) -> None:
+    tree = parsed(built["index.html"])
+    assert text_of(tree.find(".//h2[@id='latest']")) == "Microsoft vs Everyone"
+    assert len(tree.xpath("//article//audio")) == 1
+
+
+def test_a_publication_without_episodes_has_pages_all_the_same(full: World) -> None:
+    found = listed(full, 0)
+    for _, tree in pages({path.removeprefix("site/"): text for path, text in found.items()}):
+        assert tree.find(".//h1") is not None
+
+
+def test_the_sitemap_and_the_list_of_feeds_are_what_machines_expect(
+    built: dict[str, bytes],
+) -> None:
+    places = etree.fromstring(built["sitemap.xml"]).xpath("//*[local-name()='loc']/text()")
+    assert "https://groundtruth.example/" in places
+    assert "https://groundtruth.example/06-microsoft-vs-everyone/" in places
+    base = "https://groundtruth.example/"
+    outlines = etree.fromstring(built["feeds.opml"]).xpath("//outline/@xmlUrl")
+    assert {one.removeprefix(base) for one in outlines} == FEEDS
+    assert f"Sitemap: {base}sitemap.xml" in built["robots.txt"].decode()
+
+
+RSS = """<rss version="2.0"><channel><title>Small &amp; good</title>
+<item><title>One</title><link>https://small.example/1/</link></item></channel></rss>"""
+ATOM = """<feed xmlns="http://www.w3.org/2005/Atom"><title>Small &amp; good</title><entry><title>One</title>
+<link rel="enclosure" href="https://small.example/1.mp3"/>
+<link rel="alternate" href="https://small.example/1/"/></entry></feed>"""
+
+
+@pytest.mark.parametrize("feed", [RSS, ATOM], ids=["rss", "atom"])
+def test_someone_who_clicks_a_feed_sees_a_page(built: dict[str, bytes], feed: str) -> None:
+    shown = etree.XSLT(etree.fromstring(built["feed.xsl"]))(etree.fromstring(feed))
+    assert shown.xpath("string(//h1)") == "Small & good"
+    assert shown.xpath("//li/a/@href") == ["https://small.example/1/"]
+    assert shown.xpath("string(//li//span[@class='name'])") == "One"
+
+
+def test_every_app_gets_the_address_of_the_podcast(full: World) -> None:
+    tree = parsed(listed(full, 1)["site/subscribe/index.html"])
+    links = tree.xpath("//section[@aria-labelledby='by-app']//a/@href")
+    assert len(links) == 4
+    assert all("small.example" in link and "podcast.xml" in link for link in links)
+
+
+def test_readers_are_told_plainly_where_nothing_is_mailed(tmp_path: Path) -> None:
+    settings = re.sub(r"\[email\]\n.*\n|\[lists.readers\]\n.*\n.*\n", "", SETTINGS)
+    found = listed(world(small(tmp_path, settings)), 1)
+    assert b"mailto:" not in found["site/subscribe/index.html"]
+    assert b"no email edition" in found["site/subscribe/index.html"]
+
+
+# --- looks ------------------------------------------------------------------------------------------
+
+
+def luminance(color: str) -> float:
+    """WCAG 2.2, relative luminance."""
+    parts = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize("scheme", ["colors", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
+def test_words_stand_out_from_what_is_behind_them(tmp_path: Path, theme: str, scheme: str) -> None:
+    colors = Templates(search_path(tmp_path, theme)).theme[scheme]
+    for words in ("ink", "muted", "accent"):
+        for behind in ("paper", "panel"):
+            assert contrast(colors[words], colors[behind]) >= 4.5, f"{words} on {behind}"
+    for behind in ("paper", "panel", "on_signal"):
+        assert contrast(colors["signal"], colors[behind]) >= 3, f"signal and {behind}"
+
+
+def test_both_themes_give_a_colour_for_light_and_dark_alike(tmp_path: Path) -> None:
+    themes = [Templates(search_path(tmp_path, theme)).theme for theme in THEMES]
+    assert len({tuple(theme[scheme]) for theme in themes for scheme in ("colors", "dark")}) == 1
+
+
+def test_the_second_theme_is_another_by_a_few_files(tmp_path: Path) -> None:
+    folders = search_path(tmp_path, "nocturne")
+    own = [file.name for file in folders[1].rglob("*") if file.suffix in (".html", ".css", ".toml")]
+    assert sorted(own) == ["masthead.html", "nocturne.css", "theme.toml"]
+    ledger, nocturne = (Templates(search_path(tmp_path, theme)).theme for theme in THEMES)
+    assert ledger["colors"] != nocturne["colors"]
+
+
+def test_a_page_and_all_it_loads_stay_light(built: dict[str, bytes]) -> None:
+    fonts = sum(len(data) for path, data in built.items() if path.endswith(".woff2"))
+    other = sum(len(data) for path, data in built.items() if path.endswith((".css", ".js")))
+    assert fonts <= 200_000
+    assert other + len(built["06-microsoft-vs-everyone/index.html"]) <= 130_000
+
+
+def test_fonts_travel_with_their_licences(built: dict[str, bytes]) -> None:
+    licences = [path for path in built if path.startswith("static/fonts/OFL-")]
+    families = {
+        re.split(r"-(latin|display)", PurePosixPath(p).name)[0]
+        for p in built
+        if p.endswith(".woff2")
+    }
+    assert {PurePosixPath(path).stem.removeprefix("OFL-").lower() for path in licences} == families
+
+
+# --- the card ---------------------------------------------------------------------------------------
+
+AWKWARD = {
+    "one word": "AI",
+    "emoji alone": "🤖",
+    "emoji": "Robots 🤖 at the gate 🚪",
+    "right to left": "الذكاء الاصطناعي والسلطة",
+    "no spaces": "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft",
+    "very long": "Why nobody noticed until it was far too late " * 20,
+    "one endless word": "x" * 3000,
+    "invisible signs": "a\u202eb\u200d\u0301c",
+    "beyond Latin-1": "Čapek, Łódź & Erdoğan’s robots",
+    "Japanese": "人工知能",
+    "braces": "{{ title }} <b>",
+}
+
+
+def card(of: World, **changed: Any) -> bytes:
+    values = given(of, "01-everything")
+    [made] = run(art, **{**values, "listing": replace(values["listing"], **changed)})
+    return content(made)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("title", AWKWARD.values(), ids=AWKWARD)
+def test_any_title_makes_a_card_the_same_one_each_time(full: World, theme: str, title: str) -> None:
+    of = world(full.root, theme)
+    drawn = card(of, title=title)
+    with Image.open(io.BytesIO(drawn)) as picture:
+        assert picture.size == (1200, 630)
+        assert len(picture.convert("RGB").getcolors(1_000_000) or ()) > 10
+    assert len(drawn) <= 120_000
+    assert drawn == card(of, title=title)
+
+
+def test_titles_that_the_font_can_write_differ_and_others_show_the_cover(full: World) -> None:
+    assert card(full, title="One") != card(full, title="Two")
+    assert card(full, title="人工知能") == card(full, title="機械")
+
+
+def test_letters_are_never_dropped_from_a_title(full: World) -> None:
+    assert card(full, title="Two 人") == card(full, title="人工知能")
+    assert card(full, title="Two 🤖") == card(full, title="Two")
+
+
+def test_the_number_is_counted_in_strokes(full: World) -> None:
+    """Episodes of the same digits in the kicker differ in strokes; a trailer has none."""
+    assert card(full, number=4) != card(full, number=5)
+    assert card(full, number=0, type="trailer") == card(full, number=1, type="trailer")
+
+
+def test_the_card_wears_the_colours_of_the_theme(full: World) -> None:
+    for theme in THEMES:
+        of = world(full.root, theme)
+        with Image.open(io.BytesIO(card(of))) as picture:
+            found = "#{:02x}{:02x}{:02x}".format(*picture.convert("RGB").getpixel((3, 3)))
+        assert found == of.templates.theme["colors"]["paper"]
+
+
+def test_a_font_that_is_none_is_named(full: World) -> None:
+    broken = full.root / "templates" / "mine"
+    broken.mkdir(parents=True)
+    (broken / "theme.toml").write_text('extends = "ledger"\n[card]\ntitle = "words.txt"\n')
+    (broken / "words.txt").write_text("no font")
+    with pytest.raises(TemplateError, match=r"words\.txt is not a font"):
+        card(world(full.root, "mine"))
