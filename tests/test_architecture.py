@@ -156,10 +156,10 @@ def test_stages_never_import_each_other_nor_what_runs_them() -> None:
     assert not {name: others for name, others in beside.items() if others}
 
 
-def test_an_address_is_known_in_delivery_alone_and_to_the_commands() -> None:
-    knows = {
-        room(name) for name in SOURCES if any(room(other) == "delivery" for other in imported(name))
-    }
+def test_who_is_subscribed_is_known_in_delivery_alone_and_to_the_commands() -> None:
+    secret = {"delivery.addresses", "delivery.ledger", "delivery.subscribers"}
+    assert secret <= set(SOURCES)
+    knows = {room(name) for name in SOURCES if secret & imported(name)}
     assert knows <= {"delivery", "cli", "web"}
 
 
