@@ -120,6 +120,8 @@ class Desk:
         self.root, self.jobs = root, max(1, jobs)
         self.reporter: Reporter = reporter or Silent()
         self.stages = installed() if stages is None else dict(stages)
+        for stage in self.stages.values():
+            _code(stage.function.__module__)  # now: an edit while we work is not what we ran
         remembered = identity.recorded(root)
         self.publication = _identified(config.publication(root), remembered)
         self.contents = source.contents(root, self.publication, remembered)

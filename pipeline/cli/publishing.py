@@ -284,7 +284,16 @@ def _where(
         ("Scheduled", one.slug, f"for {one.published:%Y-%m-%d %H:%M %Z}")
         for one in report.scheduled
     ]
-    rows.append(("Next", "simulcast preview", _next(desk)))
+    if not deployed.target:
+        rows.append(
+            (
+                "Deploy",
+                "nowhere yet",
+                "to publish: name a place in content/publication.toml, [deploy] to",
+            )
+        )
+    command = "make preview" if (desk.root / "Makefile").exists() else "simulcast preview"
+    rows.append(("Next", command, "see and hear it as your readers do"))
     return table(rows)
 
 
@@ -299,7 +308,7 @@ def _audio(desk: Desk) -> list[tuple[str, str, str]]:
         facts = made.ending(f"{listing.slug}.json") if made else None
         if facts:
             known = json.loads(facts.text())
-            how = "narrated" if known["source"] == "narration" else "recorded"
+            how = f"narrated by {known['voice']}" if known["source"] == "narration" else "recorded"
             rows.append(
                 (
                     "Audio",
@@ -308,12 +317,6 @@ def _audio(desk: Desk) -> list[tuple[str, str, str]]:
                 )
             )
     return rows
-
-
-def _next(desk: Desk) -> str:
-    if not desk.publication.deploy.to:
-        return "then name a place for the site: [deploy] to = in content/publication.toml"
-    return "reads as your readers do"
 
 
 # --- send, status ----------------------------------------------------------------------------------
