@@ -21,6 +21,7 @@ FLOORS = (
         "inlines",
         "markdown",
         "media",
+        "processes",
         "sound",
         "store",
         "templates",
