@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from pipeline.cli.subscribing import LEDGER, ledger, list_named
 from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.ledger import Ledger, Sums
     from pipeline.deploy import Deployed

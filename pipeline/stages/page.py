@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import markdown, media
 from pipeline.inlines import Links
 from pipeline.model import Block, Episode, Listing, Person, Place, Publication
 from pipeline.stage import Artifact, Artifacts, Files, stage
 from pipeline.templates import Templates, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
 PAUSE = 0.6

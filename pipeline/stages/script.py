@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ from pipeline.model import Episode, Listing, Place, Publication, words
 from pipeline.stage import Artifact, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pipeline.sound.speech import Speech
     from pipeline.templates import Templates
 

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parseaddr
 from itertools import groupby
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from pipeline import markdown, media
 from pipeline.errors import MediaError
 from pipeline.inlines import Links
-from pipeline.model import Listing, Publication, SeriesEntry
 from pipeline.stage import Artifact, Artifacts, Files, stage
-from pipeline.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.model import Listing, Publication, SeriesEntry
+    from pipeline.templates import Templates
 
 ON_HOME = 10
 """How many earlier episodes the home page lists."""
