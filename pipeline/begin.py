@@ -33,7 +33,7 @@ def begin(folder: Path, now: datetime) -> None:
 
 def _settings(title: str) -> str:
     name = json.dumps(title, ensure_ascii=False)
-    return f"""# What this publication is. Every key: see the README of Simulcast.
+    return f"""# What this publication is.
 title = {name}
 subtitle = "What it is about, in one line"
 description = "What a reader or listener gets, in two or three sentences."
@@ -65,6 +65,7 @@ artwork = "content/artwork/cover.png"
 categories = ["News"]
 
 [narration]
+narrator = "kokoro"  # or "nanotts", smaller and quicker; without a recording, it reads
 notice = "Narrated by a synthetic voice."
 """
 

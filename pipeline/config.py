@@ -11,6 +11,11 @@ from pipeline.model import Publication
 from pipeline.written import Location, written
 
 NAME = "content/publication.toml"
+BITRATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+"""kbit/s of MPEG-1 Layer III."""
+
+_NAME = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*", re.IGNORECASE)
+_ALLOWED = "must be letters, digits and single hyphens"
 _TABLE = re.compile(r"\s*(\[\[?)\s*([^\]]+?)\s*\]\]?")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"))*)\s*=""")
 
@@ -30,6 +35,8 @@ def publication(root: Path) -> Publication:
             f'is missing below "{root}"; go to the publication\'s folder, name it with --root, '
             'or begin one with "simulcast new publication DIR"',
         ) from None
+    except OSError as error:
+        raise AuthorError(NAME, None, f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise AuthorError(
             NAME, None, f"is not UTF-8 ({error.reason} at byte {error.start})"
@@ -42,6 +49,8 @@ def publication(root: Path) -> Publication:
         raise AuthorError(
             NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}"
         ) from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond all use
+        raise AuthorError(NAME, None, f"is not TOML that can be read: {error}") from None
     lines = _lines(text)
     return _checked(written(Publication, data, NAME, lambda at: _line(lines, at)), lines)
 
@@ -52,6 +61,23 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
 
     if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", found.url):
         raise refuse(("url",), f'url: "{found.url}" must be a web address that ends in "/"')
+    for name in ("title", "description", "theme"):
+        if not getattr(found, name).strip():
+            raise refuse((name,), f"{name} is empty")
+    for index, person in enumerate(found.people):
+        if not _NAME.fullmatch(person.id):
+            raise refuse(("people", index, "id"), f'id: "{person.id}" {_ALLOWED}')
+    for name in found.lists:
+        if not _NAME.fullmatch(name):
+            raise refuse(("lists", name), f'a list is named "{name}"; it {_ALLOWED}')
+    if found.audio.bitrate not in BITRATES:
+        allowed = ", ".join(map(str, BITRATES))
+        raise refuse(
+            ("audio", "bitrate"),
+            f"audio.bitrate: {found.audio.bitrate} is none of MP3's (allowed: {allowed})",
+        )
+    if not (-31 <= found.audio.loudness <= -9 and -9 <= found.audio.peak <= 0):
+        raise refuse(("audio",), "audio: loudness is from -31 to -9 LUFS, peak from -9 to 0 dBTP")
     if not found.people:
         raise refuse(("people",), "people: name at least one: [[people]] with id and name")
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", found.language):

@@ -66,5 +66,7 @@ def suggestion(found: str, allowed: Iterable[str]) -> str:
     """The tail of an error about a name: the likeliest one meant, then all that are allowed."""
     names = sorted(allowed)
     close = difflib.get_close_matches(found, names, n=1, cutoff=0.6)
+    if not names:
+        return ""
     meant = f'; did you mean "{close[0]}"?' if close else ""
     return f"{meant} (allowed: {', '.join(names)})"

@@ -47,7 +47,7 @@ def recorded(root: Path) -> Identities:
         raise AuthorError(
             NAME, error.lineno, f"is not JSON: {error.msg}; restore it from git"
         ) from None
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError, OSError) as error:
         raise AuthorError(
             NAME, None, f"is not as publish wrote it ({error}); restore it from git"
         ) from None
@@ -81,7 +81,11 @@ def refuse_changes(
     for slug, old in remembered.episodes.items():
         where = f"content/{slug}/episode.md"
         if slug not in now:
-            raise AuthorError(where, None, f"was published as {old.url} and is gone; restore it")
+            raise AuthorError(
+                where,
+                None,
+                f"was published as {old.url} and is gone; give its folder back, under that name",
+            )
         new = of(publication, now[slug])
         for name in ("published", "url"):
             before, after = getattr(old, name), getattr(new, name)

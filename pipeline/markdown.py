@@ -54,6 +54,12 @@ FENCES: Mapping[str, Fence] = {
 }
 """The schema of fenced divs. A new block type is one line here and one template per medium."""
 
+TAKEN = frozenset(
+    {"index.html", "card.png", "chapters.json", "episode.md"}
+    | {f"transcript.{ending}" for ending in ("html", "json", "srt", "vtt")}
+)
+"""Files that stand beside an episode's page anyway."""
+
 SPAN_ATTRIBUTES = frozenset({"say"})
 
 
@@ -535,10 +541,19 @@ class _Reader:
 
     def file(self, name: str, line: int) -> None:
         """Remember a local file; it lies in the episode's own folder."""
-        parts = name.split("/")
-        if not name or name.startswith("/") or ".." in parts or "" in parts or "\\" in name:
-            raise self.refuse(f'"{name}" is not a file beside episode.md', line)
+        if fault := misplaced(name):
+            raise self.refuse(fault, line)
         self.files.append((name, line))
+
+
+def misplaced(name: str) -> str:
+    """Why a name cannot be that of a file beside episode.md; "" where it can."""
+    parts = name.split("/")
+    if ".." in parts or "" in parts or "\\" in name:
+        return f'"{name}" is not a file beside episode.md'
+    if parts[0].lower() in TAKEN:
+        return f'"{name}" is a name that the episode\'s page needs; rename the file'
+    return ""
 
 
 _BLOCKS: Mapping[str, Callable[[_Reader, SyntaxTreeNode, int], Block]] = {

@@ -9,13 +9,14 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
+from errno import EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import config, identity, source
-from pipeline.errors import AuthorError, SimulcastError, StageError
+from pipeline.errors import AuthorError, OutsideError, SimulcastError, StageError
 from pipeline.model import Episode, Listing, Publication, Recording
 from pipeline.stage import GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
 from pipeline.store import Latest, Store
@@ -26,6 +27,9 @@ WHOLE = ""
 
 AT_HAND = 256
 """How many episodes' bodies stay in memory, so that an archive of any size fits."""
+
+WORLD = frozenset({ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENOMEM})
+"""Failures of the machine, not of a stage: the same command may be run again once they are mended."""
 
 PARALLEL_FROM = 8
 """Fewer stale episodes than this are made in this process: starting others would cost more."""
@@ -137,6 +141,7 @@ class Desk:
         self._episodes: dict[str, Episode] = {}
         self.notes: list[str] = []
         self._states: dict[str, str] = {}
+        self._recordings: dict[str, list[Path]] | None = None
         self._fingerprints: dict[str, str] = {}
         self._listing_by_slug = {listing.slug: listing for listing in self.listings}
 
@@ -174,7 +179,9 @@ class Desk:
         return found
 
     def recording(self, slug: str) -> Recording | None:
-        file = source.recording(self._listing_by_slug[slug], self.root)
+        if self._recordings is None:
+            self._recordings = source.recordings(self.root)
+        file = source.recording(self._listing_by_slug[slug], self.root, self._recordings)
         if file is None:
             return None
         return Recording(file.relative_to(self.root).as_posix(), self.store.hashed(file), str(file))
@@ -258,7 +265,9 @@ class Desk:
                 )
             except SimulcastError:
                 raise
-            except Exception as error:
+            except (Exception, SystemExit) as error:
+                if isinstance(error, OSError) and error.errno in WORLD:
+                    raise OutsideError(f"{_of(stage, subject)}: {error.strerror}") from error
                 raise StageError(_unexpected(stage, subject, error)) from error
         used |= {f"template {name}": state for name, state in self.templates.used.items()}
         return made, used, notes
@@ -449,16 +458,22 @@ def _artifact(stage: Stage, found: Any) -> Artifact:
 
 def _refuse_shared_paths(stage: Stage, made: Iterable[Any], owners: dict[str, str]) -> None:
     for one in made:
-        owner = owners.setdefault(one.path, stage.name)
-        if owner != stage.name:
+        owner = owners.get(one.path)
+        if owner == stage.name:
+            raise StageError(f'stage "{stage.name}" makes build/{one.path} twice')
+        if owner is not None:
             raise StageError(f'stages "{owner}" and "{stage.name}" both make build/{one.path}')
+        owners[one.path] = stage.name
 
 
-def _unexpected(stage: Stage, subject: str, error: Exception) -> str:
+def _unexpected(stage: Stage, subject: str, error: BaseException) -> str:
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    of = f" of {subject}" if subject else ""
     place = f"{Path(frame.filename).name}:{frame.lineno}"
-    return f'stage "{stage.name}"{of} failed: {type(error).__name__}: {error} ({place})'
+    return f"{_of(stage, subject)} failed: {type(error).__name__}: {error} ({place})"
+
+
+def _of(stage: Stage, subject: str) -> str:
+    return f'stage "{stage.name}"' + (f" of {subject}" if subject else "")
 
 
 # --- why -------------------------------------------------------------------------------------------

@@ -19,10 +19,17 @@ from pipeline.written import Location, refuse_bad_dates, written
 LARGEST = 2_000_000
 """Bytes of an episode file; ten novels. Larger is a mistake, and no mail or page could show it."""
 
+LONGEST_SLUG = 100
+
 SERIES_SHOWN = 12
 """How many lines of the series index stand in an episode, newest last, so that its cost never grows."""
 
 RECORDINGS = (".wav", ".flac", ".mp3", ".m4a")
+OTHER_SOUNDS = (".aac", ".aif", ".aiff", ".mov", ".mp4", ".oga", ".ogg", ".opus", ".wma")
+
+OURS = frozenset({"about", "archive", "artwork", "audio", "people", "static", "subscribe"})
+"""Folders of the site; an episode named like one would take its place."""
+
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NUMBERED = re.compile(r"(\d+)(-|$)")
 _NOT_AUTHORS = frozenset({"slug"})
@@ -62,6 +69,7 @@ def contents(root: Path, publication: Publication, remembered: identity.Identiti
         except AuthorError as error:
             errors[folder.name] = error
     errors |= _repeated_numbers(publication, sources)
+    errors |= _changed_guids(remembered, sources)
     good = [source for slug, source in sources.items() if slug not in errors]
     good.sort(key=lambda source: (source.listing.published, source.listing.slug))
     return Contents({s.listing.slug: _identified(s, publication, remembered) for s in good}, errors)
@@ -102,6 +110,14 @@ def ascii_slug(text: str) -> str:
 
 
 def _check_slug(slug: str, where: str) -> None:
+    if slug in OURS:
+        raise AuthorError(
+            where, None, f'the site has a folder "{slug}" of its own; choose another name'
+        )
+    if len(slug) > LONGEST_SLUG:
+        raise AuthorError(
+            where, None, f"the folder's name has {len(slug)} characters (allowed: {LONGEST_SLUG})"
+        )
     if not _SLUG.fullmatch(slug):
         better = ascii_slug(slug) or "07-name"
         raise AuthorError(
@@ -112,10 +128,12 @@ def _check_slug(slug: str, where: str) -> None:
 
 
 def _bytes(file: Path, where: str) -> bytes:
+    if not file.exists():
+        raise AuthorError(where, None, "is missing; an episode's folder holds episode.md")
+    if not file.is_file():
+        raise AuthorError(where, None, "is not a file")
     try:
         data = file.read_bytes()
-    except FileNotFoundError:
-        raise AuthorError(where, None, "is missing; an episode's folder holds episode.md") from None
     except OSError as error:
         raise AuthorError(where, None, f"cannot be read: {error.strerror}") from error
     if len(data) > LARGEST:
@@ -180,6 +198,8 @@ def _yaml(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
         lines: dict[str, int] = {}
         for key, _ in node.value:
             line = key.start_mark.line + 2
+            if not isinstance(key, yaml.ScalarNode):
+                raise AuthorError(where, line, 'front matter is written as "key: value" lines')
             if key.value in lines:
                 raise AuthorError(
                     where,
@@ -188,6 +208,10 @@ def _yaml(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
                 )
             lines[key.value] = line
         return loader.construct_document(node), lines
+    except (TypeError, RecursionError):
+        raise AuthorError(
+            where, 1, "the front matter nests values; write plain words or [a, list]"
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or str(error)
@@ -255,6 +279,20 @@ def _repeated_numbers(
     return errors
 
 
+def _changed_guids(
+    remembered: identity.Identities, sources: Mapping[str, Source]
+) -> dict[str, AuthorError]:
+    errors: dict[str, AuthorError] = {}
+    for slug, source in sources.items():
+        known = remembered.episodes.get(slug)
+        for name in ("guid", "podcast_guid") if known else ():
+            own, old = getattr(source.listing, name), getattr(known, name)
+            if own and own != old:
+                message = f'{name}: "{own}", but it was published with "{old}"; put it back'
+                errors[slug] = AuthorError(source.where, source.lines.get(name), message)
+    return errors
+
+
 def _identified(
     source: Source, publication: Publication, remembered: identity.Identities
 ) -> Source:
@@ -272,6 +310,8 @@ def episode(source: Source, root: Path) -> Episode:
     files = dict(document.files)
     if source.listing.image:
         files.setdefault(source.listing.image, source.lines.get("image", 1))
+        if fault := markdown.misplaced(source.listing.image):
+            raise AuthorError(source.where, source.lines.get("image"), f"image: {fault}")
     folder = (root / source.where).parent
     for name, line in files.items():
         if not (folder / name).is_file():
@@ -284,10 +324,21 @@ def episode(source: Source, root: Path) -> Episode:
     )
 
 
-def recording(listing: Listing, root: Path) -> Path | None:
+def recordings(root: Path) -> dict[str, list[Path]]:
+    """The files of sound in audio/, by name without ending."""
+    found: dict[str, list[Path]] = {}
+    folder = root / "audio"
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if file.suffix.lower() in (*RECORDINGS, *OTHER_SOUNDS):
+            found.setdefault(file.stem, []).append(file)
+    return found
+
+
+def recording(listing: Listing, root: Path, recordings: Mapping[str, list[Path]]) -> Path | None:
     """The author's recording of an episode, if there is one.
 
-    Raises AuthorError: two recordings, or the one that front matter names is not there.
+    Raises AuthorError: two recordings, one of a kind that is not taken, or the one that front matter names is not
+    there.
     """
     where = f"content/{listing.slug}/episode.md"
     if listing.recording:
@@ -301,11 +352,15 @@ def recording(listing: Listing, root: Path) -> Path | None:
         if not file.is_file():
             raise AuthorError(where, None, f'recording: "{listing.recording}" is missing')
         return file
-    found = [
-        file
-        for ending in RECORDINGS
-        if (file := root / "audio" / f"{listing.slug}{ending}").is_file()
-    ]
+    found = recordings.get(listing.slug, [])
+    for file in found:
+        if file.suffix.lower() not in RECORDINGS or not file.is_file():
+            raise AuthorError(
+                where,
+                None,
+                f'has a recording "audio/{file.name}", which cannot be taken (allowed: files ending in '
+                f"{', '.join(RECORDINGS)})",
+            )
     if len(found) > 1:
         names = " and ".join(f"audio/{file.name}" for file in found)
         raise AuthorError(where, None, f"has two recordings, {names}; keep one")

@@ -20,6 +20,11 @@ TOOLS = frozenset({"kept", "scratch", "progress", "jobs"})
 """Tools help a stage work and never change what it makes, so they are not part of its fingerprint."""
 
 
+TAKEN = frozenset({"outbox"})
+LONGEST = 200
+"""Bytes of a file's name; most systems take 255, and we add to it while we write."""
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """What a stage yields: a path below build/, and its content (text, bytes, or a file to take over)."""
@@ -29,8 +34,14 @@ class Artifact:
 
     def __post_init__(self) -> None:
         parts = PurePosixPath(self.path).parts
-        if not parts or self.path.startswith("/") or ".." in parts:
+        if not parts or self.path.startswith("/") or ".." in parts or "\0" in self.path:
             raise StageError(f'an artifact is a relative path below build/, not "{self.path}"')
+        if parts[0] in TAKEN:
+            raise StageError(
+                f'no stage makes build/{parts[0]}, as "{self.path}" would; mail goes there'
+            )
+        if any(len(part.encode("utf-8")) > LONGEST for part in parts):
+            raise StageError(f'a name in "{self.path[:80]}…" is longer than {LONGEST} bytes')
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +139,9 @@ def stage(
     other stages. `version` stands for the code in its fingerprint: without it any edit of the code
     remakes everything. `libraries` are distributions whose version changes what is made.
     """
+
+    if per not in ("episode", "publication"):
+        raise StageError(f'a stage is made per "episode" or per "publication", not per "{per}"')
 
     def declare(function: Function) -> Stage:
         parameters = tuple(inspect.signature(function).parameters)

@@ -44,17 +44,32 @@ class Store:
         self._scratch = self.home / "scratch"
         try:
             self.home.mkdir(parents=True, exist_ok=True)
-            name = str(self.home / "records.db") if records else ":memory:"
-            self._database = sqlite3.connect(name, timeout=60)
-            self._database.execute("PRAGMA journal_mode=WAL")
-            self._database.execute("PRAGMA synchronous=NORMAL")
-            self._database.executescript(_SCHEMA)
+            self._database = _opened(self.home / "records.db" if records else None)
         except (OSError, sqlite3.Error) as error:
             raise OutsideError(f"{self.home} cannot be used: {error}") from error
 
     def close(self) -> None:
-        self._database.commit()
-        self._database.close()
+        with self._told():
+            self._database.commit()
+            self._database.close()
+
+    def _execute(self, query: str, values: tuple[str | int, ...] = ()) -> sqlite3.Cursor:
+        with self._told():
+            return self._database.execute(query, values)
+
+    def _commit(self) -> None:
+        with self._told():
+            self._database.commit()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise OutsideError(
+                f"{self.home / 'records.db'} cannot be used: {error}; if it stays so, delete the folder "
+                f"{self.home}: everything in it is made again"
+            ) from error
 
     # --- contents, by what they hash to
 
@@ -65,7 +80,7 @@ class Store:
             with content.open("rb") as stream:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             size, file = content.stat().st_size, self._object(digest)
-            if not file.exists():
+            if _size(file) != size:
                 if content.is_relative_to(self._scratch):
                     file.parent.mkdir(parents=True, exist_ok=True)
                     _move(content, file)
@@ -75,7 +90,7 @@ class Store:
         data = content.encode("utf-8") if isinstance(content, str) else content
         digest = hashlib.sha256(data).hexdigest()
         file = self._object(digest)
-        if not file.exists():
+        if _size(file) != len(data):
             write_whole(file, data)
         return Made(artifact.path, digest, len(data), str(file))
 
@@ -85,7 +100,7 @@ class Store:
     def __call__(self, key: str, make: Callable[[Path], None]) -> Path:
         """The file that `make` once wrote for this key; a cut-off run leaves nothing half made."""
         file = self._shelf(key)
-        if not file.exists():
+        if _size(file) <= 0:
             file.parent.mkdir(parents=True, exist_ok=True)
             with self.scratch() as folder:
                 make(folder / "made")
@@ -93,9 +108,9 @@ class Store:
         return file
 
     def find(self, key: str) -> Path | None:
-        """The file kept for this key, if there is one."""
+        """The file kept for this key, if there is one; an empty one is what a power cut leaves, and is none."""
         file = self._shelf(key)
-        return file if file.exists() else None
+        return file if _size(file) > 0 else None
 
     def _shelf(self, key: str) -> Path:
         digest = hashlib.sha256(key.encode("utf-8")).hexdigest()
@@ -112,7 +127,7 @@ class Store:
 
     def recorded(self, stage: str, key: str, now: Callable[[str], str]) -> Artifacts | None:
         """What a stage made of these inputs before, if every file it looked up then is still as it was."""
-        rows = self._database.execute(
+        rows = self._execute(
             "SELECT used, made FROM records WHERE stage = ? AND key = ?", (stage, key)
         )
         for used, made in rows.fetchall():
@@ -124,23 +139,25 @@ class Store:
 
     def _artifacts(self, rows: Iterable[tuple[str, str, int]]) -> Artifacts | None:
         found = [Made(path, digest, size, str(self._object(digest))) for path, digest, size in rows]
-        return Artifacts(found) if all(Path(made.file).exists() for made in found) else None
+        return (
+            Artifacts(found) if all(_size(Path(made.file)) == made.size for made in found) else None
+        )
 
     def record(self, stage: str, key: str, used: Mapping[str, str], made: Artifacts) -> None:
         rows = [(one.path, one.sha256, one.size) for one in made]
-        self._database.execute(
+        self._execute(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)",
             (stage, key, json.dumps(used, sort_keys=True), json.dumps(rows)),
         )
 
     def remember(self, stage: str, subject: str, latest: Latest) -> None:
-        self._database.execute(
+        self._execute(
             "INSERT OR REPLACE INTO latest VALUES (?, ?, ?, ?)",
             (stage, subject, json.dumps(dict(latest.inputs)), json.dumps(dict(latest.used))),
         )
 
     def latest(self, stage: str, subject: str) -> Latest | None:
-        row = self._database.execute(
+        row = self._execute(
             "SELECT inputs, used FROM latest WHERE stage = ? AND subject = ?", (stage, subject)
         ).fetchone()
         return Latest(json.loads(row[0]), json.loads(row[1])) if row else None
@@ -152,14 +169,14 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             return ""
         key = str(file)
-        row = self._database.execute(
+        row = self._execute(
             "SELECT size, mtime, sha256 FROM hashes WHERE path = ?", (key,)
         ).fetchone()
         if row and row[:2] == (stat.st_size, stat.st_mtime_ns):
             return str(row[2])
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        self._database.execute(
+        self._execute(
             "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
             (key, stat.st_size, stat.st_mtime_ns, digest),
         )
@@ -170,8 +187,7 @@ class Store:
     def lay(self, artifacts: Iterable[Made]) -> list[str]:
         """Put artifacts in their places below build/, each whole; the paths that changed."""
         known = {
-            row[0]: row[1:]
-            for row in self._database.execute("SELECT path, sha256, size, mtime FROM laid")
+            row[0]: row[1:] for row in self._execute("SELECT path, sha256, size, mtime FROM laid")
         }
         changed = []
         for made in artifacts:
@@ -180,28 +196,57 @@ class Store:
                 continue
             write_whole(target, Path(made.file))
             changed.append(made.path)
-            self._database.execute(
+            self._execute(
                 "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
                 (made.path, made.sha256, *_stat(target)),
             )
-        self._database.commit()
+        self._commit()
         return changed
 
     def sweep(self, paths: Iterable[str]) -> list[str]:
         """Remove from build/ what was laid there before and is made no more; the paths removed."""
         wanted = set(paths)
         gone = sorted(
-            row[0]
-            for row in self._database.execute("SELECT path FROM laid")
-            if row[0] not in wanted
+            row[0] for row in self._execute("SELECT path FROM laid") if row[0] not in wanted
         )
         for path in gone:
             file = self.build / path
             file.unlink(missing_ok=True)
             _remove_empty(file.parent, self.build)
-            self._database.execute("DELETE FROM laid WHERE path = ?", (path,))
-        self._database.commit()
+            self._execute("DELETE FROM laid WHERE path = ?", (path,))
+        self._commit()
         return gone
+
+
+def _opened(file: Path | None) -> sqlite3.Connection:
+    """The database in that file, or in memory; one that is damaged gives way to a new one."""
+    try:
+        return _prepared(file)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        if file is None:
+            raise
+        for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
+            file.with_name(name).unlink(missing_ok=True)
+        return _prepared(file)
+
+
+def _prepared(file: Path | None) -> sqlite3.Connection:
+    database = sqlite3.connect(file or ":memory:", timeout=60)
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=NORMAL")
+        database.executescript(_SCHEMA)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _size(file: Path) -> int:
+    """Bytes of a file; −1 where there is none."""
+    return _stat(file)[0]
 
 
 def _stat(file: Path) -> tuple[int, int]:

@@ -53,14 +53,14 @@ def search_path(root: Path, theme: str) -> tuple[Path, ...]:
         seen.append(theme)
         folders.extend(found)
         parents = (_toml(folder / "theme.toml").get("extends", "") for folder in found)
-        theme = next((parent for parent in parents if parent), "")
+        theme = next((str(parent) for parent in parents if parent), "")
     return tuple(folders)
 
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise TemplateError(f"{file.parent.name}/{file.name}: {error}") from error
 
 

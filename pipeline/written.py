@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.errors import AuthorError, suggestion
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 Location = tuple[str | int, ...]
 DATE = "write it as 2026-06-03T08:00:00Z"
-_DATE_AND_TIME = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)")
+_DATE_AND_TIME = re.compile(
+    r"(?:19|2\d)\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)"
+)
 
 
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
@@ -39,6 +41,7 @@ def written(
     """
     from pydantic import ValidationError
 
+    _refuse_control(data, (), where, line)
     try:
         return _adapter(kind).validate_python(data)
     except ValidationError as error:
@@ -52,16 +55,30 @@ def refuse_bad_dates(
     """A date is written in full, with its time zone: a number or a bare day would be guessed at."""
     for name in names:
         found = data.get(name)
-        if (
-            found is not None
-            and not isinstance(found, datetime)
-            and not _DATE_AND_TIME.fullmatch(str(found))
-        ):
+        if found is not None and not _DATE_AND_TIME.fullmatch(str(found)):
             raise AuthorError(
                 where,
                 line((name,)),
                 f'{name}: "{found}" is not a date and time with a zone; {DATE}',
             )
+
+
+def _refuse_control(value: Any, at: Location, where: str, line: Callable[[Location], int]) -> None:
+    """An escape like "\\u0007" brings in what no feed and no page may hold."""
+    if isinstance(value, str):
+        for character in value:
+            if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
+                raise AuthorError(
+                    where,
+                    line(at),
+                    f"{'.'.join(map(str, at))}: holds the control character U+{ord(character):04X}; delete it",
+                )
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            _refuse_control(inner, (*at, key), where, line)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _refuse_control(inner, (*at, index), where, line)
 
 
 def _message(kind: type, error: Mapping[str, Any]) -> str:
@@ -73,6 +90,8 @@ def _message(kind: type, error: Mapping[str, Any]) -> str:
         return f'the key "{path}" is missing'
     if error["type"].startswith("datetime"):
         return f'{path}: "{error["input"]}" is not a date; {DATE}'
+    if error["type"] == "tuple_type":
+        return f'{path}: "{str(error["input"])[:60]}" is no list; write [a, b]'
     shown = repr(error["input"]) if not isinstance(error["input"], str) else f'"{error["input"]}"'
     message = error["msg"].removeprefix("Input ").replace("should be", "must be")
     return f"{path}: {shown[:80]} will not do; it {message[0].lower()}{message[1:]}"

@@ -271,9 +271,7 @@ def test_a_new_publication_publishes_at_once(tmp_path: Path) -> None:
     assert simulcast(tmp_path, "new", "publication", "my-letter").exit_code == 0
     root = tmp_path / "my-letter"
     settings = root / "content/publication.toml"
-    settings.write_text(
-        settings.read_text().replace("[narration]", '[narration]\nnarrator = "nanotts"')
-    )
+    settings.write_text(settings.read_text().replace('narrator = "kokoro"', 'narrator = "nanotts"'))
     result = simulcast(root, "publish")
     assert result.exit_code == 0, result.output
     assert (root / "build/site/audio/01-hello.mp3").exists()
@@ -383,3 +381,41 @@ def test_preview_serves_the_site(published: Path) -> None:
         finally:
             stop.cancel()
             running.terminate()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["publish"],
+        ["publish", "--dry-run"],
+        ["send", "01"],
+        ["check"],
+        ["build", "99"],
+        ["why", "99"],
+        ["status"],
+    ],
+)
+def test_a_refusal_in_json_is_one_document(tmp_path: Path, words: list[str]) -> None:
+    small(tmp_path, e01_first=front_matter() + BODY + "\nTK\n")
+    assert isinstance(json.loads(simulcast(tmp_path, *words, "--json").stdout), dict)
+
+
+def test_what_a_stage_prints_does_not_stand_in_an_answer(tmp_path: Path) -> None:
+    environment = package(tmp_path / "elsewhere")
+    stage_file = tmp_path / "elsewhere/haiku_stage.py"
+    stage_file.write_text(
+        stage_file.read_text().replace("    yield", '    print("syllables")\n    yield')
+    )
+    out = typed(environment, "haiku", "01", "--json", "--root", str(small(tmp_path / "letter")))
+    assert json.loads(out)["made"] == 2
+
+
+def test_publishing_leaves_the_authors_files_alone(published: Path) -> None:
+    assert (published / "content/artwork/cover.png").stat().st_size > 0
+    assert {file.name for file in (published / "content").iterdir()} == {
+        "01-first",
+        "02-second",
+        "artwork",
+        "published.json",
+        "publication.toml",
+    }

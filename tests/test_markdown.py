@@ -185,6 +185,7 @@ def test_headings_have_distinct_ids_or_their_own() -> None:
         ("![x](https://elsewhere.example/a.png)", "is on another server"),
         ("![x](../a.png)", "is not a file beside episode.md"),
         ("![x](/etc/passwd)", "is not a file beside episode.md"),
+        ("![x](index.html)", "is a name that the episode's page needs"),
         ("> " * 10_000 + "x", "nested more than"),
         ("- " * (DEEPEST + 1) + "x\n", "nested more than"),
     ],

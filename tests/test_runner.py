@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import AuthorError, StageError
+from pipeline.errors import AuthorError, OutsideError, StageError
 from pipeline.runner import Desk, Report, build, why
 from pipeline.stage import Artifact, Stage, stage
 from pipeline.store import Store
@@ -362,3 +363,52 @@ def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
         begun.kill()
         begun.wait()
         assert out.read() == ""
+
+
+def test_one_stage_may_not_make_a_file_twice(tmp_path: Path) -> None:
+    @stage(per="publication")
+    def twice(publication: Any) -> Iterator[Artifact]:
+        yield Artifact("site/x.txt", "a")
+        yield Artifact("site/x.txt", "b")
+
+    with pytest.raises(StageError, match=r'"twice" makes build/site/x\.txt twice'):
+        built(letter(tmp_path), {"twice": twice})
+
+
+def test_a_stage_that_ends_the_program_is_told_like_any_failure(tmp_path: Path) -> None:
+    @stage(per="publication")
+    def leaving(publication: Any) -> Iterator[Artifact]:
+        sys.exit(7)
+        yield Artifact("x", "never")
+
+    (error,) = built(letter(tmp_path), {"leaving": leaving}).errors
+    assert 'stage "leaving" failed: SystemExit: 7' in str(error)
+
+
+def test_a_full_disk_is_the_worlds_failure(tmp_path: Path) -> None:
+    @stage(per="publication")
+    def filling(publication: Any) -> Iterator[Artifact]:
+        raise OSError(errno.ENOSPC, "No space left on device")
+        yield Artifact("x", "never")
+
+    (error,) = built(letter(tmp_path), {"filling": filling}).errors
+    assert isinstance(error, OutsideError)
+    assert str(error) == 'stage "filling": No space left on device'
+
+
+def test_a_store_whose_files_were_emptied_heals(tmp_path: Path) -> None:
+    built(letter(tmp_path))
+    before = tree(tmp_path / "build")
+    for file in (tmp_path / ".simulcast/store").rglob("*"):
+        if file.is_file():
+            file.write_bytes(b"")
+    (tmp_path / "build/site/index.txt").unlink()
+    assert built(tmp_path).errors == []
+    assert tree(tmp_path / "build") == before
+
+
+def test_a_damaged_database_gives_way_to_a_new_one(tmp_path: Path) -> None:
+    built(letter(tmp_path))
+    (tmp_path / ".simulcast/store/records.db").write_bytes(b"no database at all, but text" * 99)
+    assert built(tmp_path).made == 7
+    assert built(tmp_path).made == 0

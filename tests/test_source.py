@@ -57,6 +57,16 @@ def test_a_small_publication_is_read(tmp_path: Path) -> None:
         ("[podcast]", "[podcast]\nexplicit = 3", ":21: podcast.explicit: 3 will not do"),
         ("[podcast]", "[podcasts]", 'unknown key "podcasts"'),
         ("[[people]]", "[[people]", ":9: is not TOML"),
+        ('title = "Small Letter"\nurl', 'title = ""\nurl', ":1: title is empty"),
+        (
+            'title = "Small Letter"\nurl',
+            'title = "a\\u0007b"\nurl',
+            ":1: title: holds the control character U+0007",
+        ),
+        ('id = "ada"', 'id = "../ada"', ':10: id: "../ada" must be letters, digits'),
+        ("[lists.readers]", '[lists."rea ders"]', 'a list is named "rea ders"'),
+        ("[narration]", "[audio]\nbitrate = 97\n[narration]", "audio.bitrate: 97 is none of MP3's"),
+        ("[narration]", "x = " + "[" * 9_000 + "\n[narration]", "content/publication.toml"),
     ],
 )
 def test_settings_that_are_wrong_are_named(
@@ -107,6 +117,11 @@ def test_a_folder_without_a_publication_says_what_to_do(tmp_path: Path) -> None:
         ),
         ("---\nnumber: 1\nnumber: 2\n---\nx", ':3: "number" stands twice; the first is on line 2'),
         (front_matter(title="") + BODY, ":3: title is empty"),
+        ("---\n? [a, b]\n: c\n---\nx", ':2: front matter is written as "key: value" lines'),
+        ("---\ntitle: " + "[" * 5_000 + "]" * 5_000 + "\n---\nx", "the front matter"),
+        (front_matter(subtitle='"a\\x07b"') + BODY, "subtitle: holds the control character U+0007"),
+        (front_matter(published="0001-01-01T00:00:00Z") + BODY, ":4: published"),
+        (front_matter(keywords="a, b") + BODY, 'keywords: "a, b" is no list; write [a, b]'),
     ],
 )
 def test_an_episode_that_is_wrong_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -187,15 +202,15 @@ def test_two_recordings_of_one_episode_are_refused(tmp_path: Path) -> None:
     for ending in (".wav", ".mp3"):
         write(tmp_path, f"audio/01-first{ending}", "x")
     _, contents = opened(tmp_path)
-    with pytest.raises(AuthorError, match=r"01-first.wav and audio/01-first.mp3; keep one"):
-        source.recording(contents.listings[0], tmp_path)
+    with pytest.raises(AuthorError, match=r"01-first.mp3 and audio/01-first.wav; keep one"):
+        source.recording(contents.listings[0], tmp_path, source.recordings(tmp_path))
 
 
 def test_a_recording_that_front_matter_names_must_be_there(tmp_path: Path) -> None:
     small(tmp_path, e01_first=front_matter(recording="audio/mine.wav") + BODY)
     _, contents = opened(tmp_path)
     with pytest.raises(AuthorError, match=r'"audio/mine.wav" is missing'):
-        source.recording(contents.listings[0], tmp_path)
+        source.recording(contents.listings[0], tmp_path, source.recordings(tmp_path))
 
 
 def test_an_episode_of_tomorrow_is_not_published_today(tmp_path: Path) -> None:
@@ -252,7 +267,7 @@ def test_a_published_episode_does_not_vanish(tmp_path: Path) -> None:
     identity.record(
         tmp_path, identity.with_published(identity.Identities(), publication, contents.listings)
     )
-    with pytest.raises(AuthorError, match="is gone; restore it"):
+    with pytest.raises(AuthorError, match="is gone; give its folder back"):
         identity.refuse_changes(identity.recorded(tmp_path), publication, [])
 
 
@@ -281,3 +296,40 @@ def test_the_shows_guid_is_the_one_of_the_specification() -> None:
 
     found = uuid5(identity.PODCAST_NAMESPACE, "mp3s.nashownotes.com/pc20rss.xml")
     assert str(found) == "917393e3-1b1e-5cef-ace4-edaa54e1f810"
+
+
+def test_a_folder_of_the_site_is_no_name_for_an_episode(tmp_path: Path) -> None:
+    write(small(tmp_path), "content/about/episode.md", front_matter(2, "x") + BODY)
+    _, contents = opened(tmp_path)
+    assert 'the site has a folder "about" of its own' in str(contents.errors["about"])
+
+
+def test_a_recording_of_a_kind_that_cannot_be_taken_is_told(tmp_path: Path) -> None:
+    write(small(tmp_path), "audio/01-first.ogg", "x")
+    _, contents = opened(tmp_path)
+    with pytest.raises(AuthorError, match=r'"audio/01-first.ogg", which cannot be taken'):
+        source.recording(contents.listings[0], tmp_path, source.recordings(tmp_path))
+
+
+def test_a_recording_may_end_in_capitals(tmp_path: Path) -> None:
+    write(small(tmp_path), "audio/01-first.WAV", "x")
+    _, contents = opened(tmp_path)
+    found = source.recording(contents.listings[0], tmp_path, source.recordings(tmp_path))
+    assert found == tmp_path / "audio/01-first.WAV"
+
+
+def test_a_picture_of_front_matter_lies_beside_the_episode(tmp_path: Path) -> None:
+    small(tmp_path, e01_first=front_matter(image="../artwork/cover.png") + BODY)
+    _, contents = opened(tmp_path)
+    with pytest.raises(AuthorError, match=r'image: "../artwork/cover.png" is not a file beside'):
+        source.episode(contents.sources["01-first"], tmp_path)
+
+
+def test_a_published_guid_is_not_changed_by_front_matter(tmp_path: Path) -> None:
+    publication, contents = opened(small(tmp_path))
+    identity.record(
+        tmp_path, identity.with_published(identity.Identities(), publication, contents.listings)
+    )
+    small(tmp_path, e01_first=front_matter(guid="mine") + BODY)
+    _, contents = opened(tmp_path)
+    assert 'guid: "mine", but it was published with' in str(contents.errors["01-first"])

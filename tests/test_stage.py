@@ -132,3 +132,14 @@ def test_artifacts_are_found_by_how_their_path_ends() -> None:
     assert made.ending(".mp3") is None
     with pytest.raises(StageError, match=r'no artifact ends in ".mp3"; there is a/x.html, a/x.txt'):
         made[".mp3"]
+
+
+@pytest.mark.parametrize("path", ["outbox/new/x", "site/a\0b", "site/" + "x" * 300])
+def test_an_artifact_has_a_name_that_can_be(path: str) -> None:
+    with pytest.raises(StageError):
+        Artifact(path, "x")
+
+
+def test_a_stage_is_made_per_episode_or_per_publication() -> None:
+    with pytest.raises(StageError, match='not per "nope"'):
+        stage(per="nope")  # type: ignore[arg-type]

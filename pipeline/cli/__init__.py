@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
@@ -76,10 +77,14 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command; what we refuse is said in one place, and sets the exit code."""
+        words = next(iter(args), None) or extra.get("args") or sys.argv[1:]
         try:
             return super().main(*args, **extra)
         except SimulcastError as error:
-            click.secho(str(error), err=True, fg="red")
+            if "--json" in words:
+                click.echo(json.dumps({"errors": str(error).splitlines()}, ensure_ascii=False))
+            else:
+                click.secho(str(error), err=True, fg="red")
             sys.exit(OUTSIDE if isinstance(error, OutsideError) else 1)
 
 

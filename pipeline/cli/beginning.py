@@ -41,7 +41,7 @@ def episode(session: Session, title: str) -> None:
         if folder.is_dir()
     ]
     number = max([0, *taken, *folders]) + 1
-    slug = f"{number:02}-{source.ascii_slug(title) or 'untitled'}"
+    slug = f"{number:02}-{source.ascii_slug(title)[:60].strip('-') or 'untitled'}"
     file = session.root / "content" / slug / "episode.md"
     if file.exists():
         raise SimulcastError(f"{file.relative_to(session.root)} is there already")
@@ -81,5 +81,5 @@ def publication(session: Session, folder: Path) -> None:
     where = session.root / folder
     begin(where, session.now)
     click.echo(
-        f"{folder} is a publication. Now: edit {folder}/content/publication.toml, then: simulcast --help"
+        f"{folder} is a publication. Edit {folder}/content/publication.toml, then: simulcast preview --root {folder}"
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.options import Session, everywhere
-from pipeline.errors import AuthorError, SimulcastError, suggestion
+from pipeline.errors import AuthorError, OutsideError, SimulcastError, suggestion
 from pipeline.stage import Stage, chosen, installed
 
 if TYPE_CHECKING:
@@ -54,10 +55,20 @@ def run(
     episode: str | None,
     stages: Iterable[Stage] | None = None,
 ) -> Report:
-    """One build, as asked for; an ampler report is the caller's."""
+    """One build, as asked for; what a stage prints goes where progress goes, so that answers stay whole."""
+    from contextlib import redirect_stdout
+
     from pipeline.runner import build as make
 
-    return make(desk, stages, slug_of(desk, episode) if episode else None)
+    with redirect_stdout(sys.stderr):
+        return make(desk, stages, slug_of(desk, episode) if episode else None)
+
+
+def code(report: Report) -> int:
+    """The exit code of a build: 3 where only the outside world failed, 1 where anything else did."""
+    if not report.errors:
+        return 0
+    return 3 if all(isinstance(error, OutsideError) for error in report.errors) else 1
 
 
 def told(report: Report) -> dict[str, Any]:
@@ -124,7 +135,7 @@ def tell(session: Session, report: Report) -> None:
                 click.echo(f"{count(len(report.changed), 'file')} written below build/{removed}.")
         complain(str(error) for error in report.errors)
     if report.errors:
-        raise SystemExit(1)
+        raise SystemExit(code(report))
 
 
 @click.command()
@@ -232,7 +243,7 @@ def check(session: Session, episode: str | None) -> None:
     else:
         tell_findings(session, report, found)
     if report.errors or any(one.severity == "error" for one in found):
-        raise SystemExit(1)
+        raise SystemExit(code(report) or 1)
 
 
 def findings(desk: Desk, report: Report, only: str | None = None) -> list[Finding]:
@@ -252,6 +263,8 @@ def findings(desk: Desk, report: Report, only: str | None = None) -> list[Findin
 def tell_findings(session: Session, report: Report, found: list[Finding]) -> None:
     from pipeline.cli.terminal import complain, count
 
+    if session.json:
+        return
     complain(str(error) for error in report.errors)
     for one in found:
         click.secho(str(one), err=True, fg="red" if one.severity == "error" else "yellow")

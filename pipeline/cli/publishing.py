@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pipeline.cli.building import findings, run, shown, slug_of, tell_findings, told
+from pipeline.cli.building import code, findings, run, shown, slug_of, tell_findings, told
 from pipeline.cli.options import Session, everywhere
 from pipeline.cli.subscribing import LEDGER, ledger, list_named
-from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pipeline.check import Finding
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.ledger import Ledger, Sums
     from pipeline.deploy import Deployed
@@ -27,7 +27,9 @@ UNKNOWN = 4
 
 @click.command()
 @click.argument("episode", required=False)
-@click.option("--yes", is_flag=True, help="Do not ask before mailing.")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask; only mail that leaves this machine is asked about."
+)
 @click.option("--dry-run", is_flag=True, help="Build and check, then say what would go out.")
 @everywhere
 def publish(session: Session, episode: str | None, yes: bool, dry_run: bool) -> None:
@@ -51,15 +53,15 @@ def _publish(
     report = run(session, terminal, desk, None)
     found = findings(desk, report)
     refused = bool(report.errors) or any(one.severity == "error" for one in found)
-    if refused or found:
+    if found or refused:
         tell_findings(session, report, found)
     if refused:
-        if not session.json:
-            raise SimulcastError(
-                "Nothing was published: mend what is named above, then publish again."
-            )
-        _answer(report, {"published": False, "findings": [str(one) for one in found]})
-        raise SystemExit(1)
+        _refuse(
+            session,
+            report,
+            found,
+            "Nothing was published: mend what is named above, then publish again.",
+        )
     if dry_run:
         _tell_dry(session, desk, report, only)
         return
@@ -70,6 +72,17 @@ def _publish(
     _tell(session, desk, report, deployed, sums, announced)
     if any(one.unknown for one in sums):
         raise SystemExit(UNKNOWN)
+
+
+def _refuse(session: Session, report: Report, found: list[Finding], words: str) -> NoReturn:
+    from pipeline.cli.terminal import complain
+
+    number = code(report) or 1
+    if session.json:
+        _answer(report, {"published": False, "findings": [str(one) for one in found]})
+    else:
+        complain([words])
+    raise SystemExit(number)
 
 
 def _record(desk: Desk) -> None:
@@ -340,7 +353,7 @@ def send(session: Session, episode: str, name: str) -> None:
         found = findings(desk, report, slug)
         if report.errors or any(one.severity == "error" for one in found):
             tell_findings(session, report, found)
-            raise SimulcastError("Nothing was mailed: mend what is named above first.")
+            _refuse(session, report, found, "Nothing was mailed: mend what is named above first.")
         with ledger(session) as book:
             due = [(to, listing) for to, listing in _due(desk, book, slug) if to == name]
             sums = _sent(session, terminal, desk, book, due)
