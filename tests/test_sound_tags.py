@@ -86,6 +86,19 @@ def test_ffmpeg_lists_the_chapters_and_still_hears_the_sound(mp3: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("count", [300, 1100])
+def test_more_chapters_than_a_table_of_contents_holds_are_all_in_the_file(
+    count: int, mp3: Path
+) -> None:
+    many = tuple(Chapter(number * 4 / count, f"H {number}") for number in range(count))
+    tagged(mp3, replace(TAGS, chapters=many))
+    found = ID3(mp3)
+    assert len(found["CTOC:toc"].child_element_ids) == 255
+    assert len(found.getall("CHAP")) == count
+    said = ffmpeg("-i", mp3, "-f", "null", "-").partition("Output #0")[0]
+    assert re.findall(r"title\s+: (H \d+)", said) == [chapter.title for chapter in many]
+
+
 def test_the_same_tags_are_the_same_bytes(tmp_path: Path) -> None:
     files = [
         speech_like(tmp_path / name, 1, -12, "-id3v2_version", "0") for name in ("a.mp3", "b.mp3")

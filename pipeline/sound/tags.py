@@ -11,6 +11,8 @@ from pathlib import Path
 from pipeline.errors import MediaError
 
 COVER_SIDE, COVER_BYTES = 1400, 300_000
+LISTED = 255
+"""A table of contents counts its chapters in one byte; players that go by the chapters themselves find all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,10 @@ def _chapter_frames(chapters: Sequence[Chapter], seconds: float) -> list[object]
 
     if not chapters:
         return []
-    names = [f"chp{number:03}" for number in range(len(chapters))]
+    digits = max(3, len(str(len(chapters) - 1)))  # names sort as the chapters are heard
+    names = [f"chp{number:0{digits}}" for number in range(len(chapters))]
     top = id3.CTOCFlags.TOP_LEVEL | id3.CTOCFlags.ORDERED
-    frames: list[object] = [id3.CTOC("toc", top, names, [])]
+    frames: list[object] = [id3.CTOC("toc", top, names[:LISTED], [])]
     ends = [chapter.start for chapter in chapters[1:]] + [seconds]
     unknown = 0xFFFFFFFF
     for name, chapter, end in zip(names, chapters, ends, strict=True):
