@@ -364,6 +364,21 @@ def test_where_no_voice_can_be_had_both_reasons_are_told(tmp_path: Path) -> None
     )
 
 
+def test_an_episode_longer_than_a_file_holds_is_refused_before_it_is_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.sound.narrators.spoken_by", _never)
+    monkeypatch.setattr("pipeline.stages.narration.HOURS", 0.01)
+    report = made(letter(tmp_path, "A sentence of many words. " * 50))
+    told = next(str(error) for error in report.errors)
+    assert told.startswith("content/01-first/episode.md: reading it aloud takes about 0.")
+    assert "at most 0.01 are allowed" in told
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("nothing shall be spoken")
+
+
 def test_words_without_a_sound_are_told(tmp_path: Path) -> None:
     watching = Watching()
     report = made(letter(tmp_path, body="Some words.\n\n日本語\n"), watching)

@@ -7,7 +7,7 @@ import wave
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from pipeline.errors import NarrationError
+from pipeline.errors import AuthorError, NarrationError
 from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def narration(
     if not sentences:
         return
     texts = [sentence["spoken"] for sentence in sentences]
+    expected = sum(map(len, texts)) / LETTERS / voice.speed
+    within(expected + sum(sentence["pause"] for sentence in sentences), listing)
     language = read["language"]
     reading, fallback = best_reading(voice, language)
     try:
@@ -57,12 +59,31 @@ def narration(
         sounds = sounds_of(reading, texts, kept, jobs, progress)
     told = told_of(reading, fallback, progress)
     wav = scratch / f"{listing.slug}.wav"
-    times = joined(wav, rate_of(reading), [sounds[text] for text in texts], sentences)
+    files, rate = [sounds[text] for text in texts], rate_of(reading)
+    within(sum(file.stat().st_size for file in files) / 2 / rate, listing)
+    times = joined(wav, rate, files, sentences)
     yield Artifact(f"narration/{listing.slug}.wav", wav)
     yield Artifact(
         f"narration/{listing.slug}.json",
         json.dumps({**told, "sentences": times}, ensure_ascii=False, indent=1) + "\n",
     )
+
+
+LETTERS = 15
+"""Letters a voice reads in a second, about."""
+HOURS = 12
+"""What an episode may last: well within the 4 GB that a WAV file holds."""
+
+
+def within(seconds: float, listing: Listing) -> None:
+    """Raises AuthorError where an episode would last too long to be read aloud in one file."""
+    if seconds > HOURS * 3600:
+        raise AuthorError(
+            f"content/{listing.slug}/episode.md",
+            None,
+            f"reading it aloud takes about {seconds / 3600:,.1f} hours; at most {HOURS} are allowed: "
+            "cut it into several episodes",
+        )
 
 
 FALLBACK = "nanotts"
