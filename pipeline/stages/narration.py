@@ -141,10 +141,11 @@ def sounds_of(
     reading: Reading, texts: Sequence[str], kept: Shelf, jobs: int, progress: Progress
 ) -> Mapping[str, Path]:
     """A file of samples for each text; what was ever said in this voice is not said again."""
-    from pipeline.sound.narrators import narrator, spoken_by
+    from pipeline.sound.narrators import narrator, portions, spoken_by
 
     identity = narrator(reading).identity
-    keys = {text: "speech-" + sha256(f"{identity}\n{text}".encode()).hexdigest() for text in texts}
+    said = {text: "\n".join((identity, *portions(text))) for text in texts}
+    keys = {text: "speech-" + sha256(said[text].encode()).hexdigest() for text in texts}
     found = {text: kept.find(key) for text, key in keys.items()}
     sounds = {text: file for text, file in found.items() if file is not None}
     missing = [text for text in keys if text not in sounds]
@@ -153,7 +154,7 @@ def sounds_of(
         sounds[text] = kept(keys[text], written(pcm))
         if not pcm:
             progress.note(
-                f'the voice has no sound for "{text}"; tell it what to say: [words]{{say="…"}}'
+                f'the voice has no sound for "{text[:60]}"; tell it what to say: [words]{{say="…"}}'
             )
         progress(len(sounds), len(keys), "sentences")
     return sounds
