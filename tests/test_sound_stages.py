@@ -379,6 +379,37 @@ def _never(*_: object) -> None:
     raise AssertionError("nothing shall be spoken")
 
 
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ('voice = "klingon"', 'narration.voice: "klingon" is no voice of nanotts (allowed: de-DE,'),
+        ('voice = "en-UK"', 'is no voice of nanotts; did you mean "en-'),
+        ("speed = 0", "narration.speed: 0 is not a speed; use 0.5 to 2.0"),
+        ("speed = -1", "narration.speed: -1 is not a speed"),
+        ("speed = inf", "narration.speed: inf is not a speed"),
+        ("speed = nan", "narration.speed: nan is not a speed"),
+        ('opening = "{foo}"', 'narration.opening: "{foo}" stands for nothing (allowed: {number},'),
+        ('opening = "{titel}"', 'did you mean "{title}"?'),
+        ('opening = "{0}"', 'narration.opening: "{0}" stands for nothing'),
+        ('opening = "A {"', 'narration.opening: "{" stands for nothing'),
+    ],
+)
+def test_settings_that_no_voice_can_follow_are_refused(
+    setting: str, told: str, tmp_path: Path
+) -> None:
+    report = made(letter(tmp_path, settings=f"{SETTINGS}{setting}\n"))
+    said = str(report.errors[0])
+    assert said.startswith("content/publication.toml")
+    assert told in said
+
+
+def test_a_voice_that_kokoro_lacks_is_refused_before_another_reads(tmp_path: Path) -> None:
+    settings = SETTINGS.replace('"nanotts"', '"kokoro"') + 'voice = "klingon"\n'
+    told = str(made(letter(tmp_path, settings=settings)).errors[0])
+    assert told.startswith('content/publication.toml: narration.voice: "klingon" is no voice')
+    assert "(allowed: af_heart)" in told
+
+
 def test_words_without_a_sound_are_told(tmp_path: Path) -> None:
     watching = Watching()
     report = made(letter(tmp_path, body="Some words.\n\n日本語\n"), watching)

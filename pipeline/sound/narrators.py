@@ -292,6 +292,7 @@ def pronounceable(text: str) -> str:
 # ── nanotts ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 _PICO = {"en": "en-US", "de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
+_PICO_VOICES = (*_PICO.values(), "en-GB")
 _PLAIN = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "—": ", ", "–": "-", "…": "...", "<": " ", ">": " "}
 )
@@ -306,7 +307,7 @@ class Nanotts:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        known = reading.voice in {*_PICO.values(), "en-GB"}
+        known = reading.voice in _PICO_VOICES
         self.voice = reading.voice if known else _PICO.get(reading.language.partition("-")[0], "")
         if not self.voice:
             raise NarrationError(
@@ -366,3 +367,26 @@ def _fill_memory(byte: int) -> None:
 
 
 NARRATORS: Mapping[str, Callable[[Reading], Narrator]] = {"kokoro": Kokoro, "nanotts": Nanotts}
+
+SLOWEST, FASTEST = 0.5, 2.0
+"""The speeds at which every voice is still understood."""
+
+
+def mistakes(reading: Reading) -> Iterator[tuple[str, str]]:
+    """What of a reading cannot be had: the name of the setting, and what is wrong with it."""
+    if reading.narrator not in NARRATORS:
+        yield (
+            "narrator",
+            f'"{reading.narrator}" is unknown' + suggestion(reading.narrator, NARRATORS),
+        )
+    else:
+        own = VOICES if reading.narrator == "kokoro" else _PICO_VOICES
+        # The voice is Kokoro's where none is named: another narrator then takes that of the language.
+        if reading.voice not in {*own, *VOICES}:
+            yield (
+                "voice",
+                f'"{reading.voice}" is no voice of {reading.narrator}'
+                + suggestion(reading.voice, own),
+            )
+    if not SLOWEST <= reading.speed <= FASTEST:  # nor is nan
+        yield "speed", f"{reading.speed:g} is not a speed; use {SLOWEST} to {FASTEST}, 1.0 as usual"

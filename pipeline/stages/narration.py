@@ -41,6 +41,7 @@ def narration(
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The script read aloud sentence by sentence, with the time of each; nothing where there is a recording."""
+    possible(voice)
     if recording is not None:
         return
     read = json.loads(script[".json"].text())
@@ -67,6 +68,18 @@ def narration(
         f"narration/{listing.slug}.json",
         json.dumps({**told, "sentences": times}, ensure_ascii=False, indent=1) + "\n",
     )
+
+
+def possible(voice: Narration) -> None:
+    """Raises AuthorError where the settings ask for what no narrator has."""
+    from pipeline.sound.narrators import Reading, mistakes
+
+    wrong = [
+        AuthorError("content/publication.toml", None, f"narration.{setting}: {message}")
+        for setting, message in mistakes(Reading(voice.narrator, voice.voice, voice.speed))
+    ]
+    if wrong:
+        raise AuthorError.all(wrong)
 
 
 LETTERS = 15
