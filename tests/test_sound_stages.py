@@ -14,7 +14,7 @@ import webvtt
 from mutagen.id3 import ID3
 from mutagen.mp3 import MP3
 
-from pipeline.errors import NarrationError
+from pipeline.errors import NarrationError, OutsideError
 from pipeline.runner import Desk, Report, Silent, build
 from pipeline.sound import narrators
 from pipeline.stages.audio import audio
@@ -373,6 +373,22 @@ def test_an_episode_longer_than_a_file_holds_is_refused_before_it_is_spoken(
     told = next(str(error) for error in report.errors)
     assert told.startswith("content/01-first/episode.md: reading it aloud takes about 0.")
     assert "at most 0.01 are allowed" in told
+
+
+@pytest.mark.parametrize(
+    "writer", ["pipeline.stages.narration.joined", "pipeline.sound.tags.tagged"]
+)
+def test_a_full_disk_is_told_as_the_world_that_failed(
+    writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    root = letter(tmp_path, "Few words.\n")
+    monkeypatch.setattr(writer, full)
+    told = made(root).errors
+    assert any(isinstance(error, OutsideError) for error in told), told
+    assert any("No space left on device" in str(error) for error in told)
 
 
 def _never(*_: object) -> None:

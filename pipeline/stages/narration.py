@@ -7,7 +7,7 @@ import wave
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from pipeline.errors import AuthorError, NarrationError
+from pipeline.errors import AuthorError, NarrationError, OutsideError
 from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ def narration(
     wav = scratch / f"{listing.slug}.wav"
     files, rate = [sounds[text] for text in texts], rate_of(reading)
     within(sum(file.stat().st_size for file in files) / 2 / rate, listing)
-    times = joined(wav, rate, files, sentences)
+    try:
+        times = joined(wav, rate, files, sentences)
+    except OSError as error:
+        raise OutsideError(f"{wav.name}: it cannot be written: {error.strerror}") from error
     yield Artifact(f"narration/{listing.slug}.wav", wav)
     yield Artifact(
         f"narration/{listing.slug}.json",
