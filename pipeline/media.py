@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.errors import MediaError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from PIL.Image import Image
 
     from pipeline.stage import Artifacts
 
@@ -51,18 +56,53 @@ def picture_size(file: Path) -> tuple[int, int] | None:
 
     Raises MediaError: the file is not a picture.
     """
-    from PIL import Image, UnidentifiedImageError
-
     if file.suffix.lower() in VECTOR:
         return None
-    try:
-        with Image.open(file) as picture:
-            width, height = picture.size
-            turned = (
-                picture.getexif().get(0x0112, 1) >= 5
-            )  # EXIF orientation: stored lying on its side
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise MediaError(
-            f"{file.parent.name}/{file.name} is not a picture that can be shown: {error}"
-        ) from error
+    with picture(file) as opened:
+        width, height = opened.size
+        turned = opened.getexif().get(0x0112, 1) >= 5  # EXIF orientation: stored lying on its side
     return (height, width) if turned else (width, height)
+
+
+MOST_PIXELS = 80_000_000
+"""What a picture may have: more is a mistake, or meant to fill the memory of who opens it."""
+
+
+@contextmanager
+def picture(file: Path, name: str = "") -> Iterator[Image]:
+    """A picture, open to be looked at. Raises MediaError: it is none, is broken, or has too many pixels.
+
+    name: its path below the root, where it is not told by its folder.
+    """
+    from PIL import Image
+
+    named = name or _below_root(file)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(file)
+        with opened:
+            width, height = opened.size
+            if width * height > MOST_PIXELS:
+                raise MediaError(
+                    f"{named}: {width} × {height} pixels are too many; at most {MOST_PIXELS:,} are allowed"
+                )
+            yield opened
+    except Image.DecompressionBombError as error:
+        raise MediaError(
+            f"{named}: {error}; at most {MOST_PIXELS:,} pixels are allowed".replace(
+                ", could be decompression bomb DOS attack.", ""
+            )
+        ) from error
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
+        raise MediaError(
+            f"{named} is not a picture that can be shown: "
+            f"{str(error).replace(str(file), file.name)}; use a PNG, JPEG, GIF or WebP"
+        ) from error
+
+
+def _below_root(file: Path) -> str:
+    parts = file.parts
+    if "content" not in parts:
+        return f"{file.parent.name}/{file.name}"
+    return "/".join(parts[len(parts) - 1 - parts[::-1].index("content") :])

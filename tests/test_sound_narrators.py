@@ -11,7 +11,15 @@ import pytest
 
 from pipeline.errors import NarrationError
 from pipeline.sound import narrators
-from pipeline.sound.narrators import Kokoro, Nanotts, Reading, narrator, pronounceable, spoken_by
+from pipeline.sound.narrators import (
+    Kokoro,
+    Nanotts,
+    Reading,
+    narrator,
+    portions,
+    pronounceable,
+    spoken_by,
+)
 
 KOKORO = Reading("kokoro", "af_heart")
 NANOTTS = Reading("nanotts", "af_heart")
@@ -48,6 +56,29 @@ def test_tags_in_the_text_are_not_obeyed() -> None:
     voice = narrator(NANOTTS)
     slow = voice.say('<speed level="20">Hello there</speed>, you.')
     assert len(slow) < 5 * len(voice.say("Hello there, you."))
+
+
+@pytest.mark.parametrize("endless", ["a" * 2000, "7" * 2000])
+def test_a_word_without_end_is_spoken_in_portions(endless: str) -> None:
+    assert len(narrator(NANOTTS).say(endless)) > 60 * Nanotts.rate
+
+
+def test_portions_end_between_words_and_short_texts_stay_whole() -> None:
+    assert portions(SENTENCES[1]) == [SENTENCES[1]]
+    cut = portions("some words, " * 200 + "a" * 200_000)
+    assert max(map(len, cut)) <= 400
+    assert all(part.endswith(("some", "words,")) for part in cut[:5])
+    assert sum(map(len, (part.replace(" ", "") for part in cut))) == 10 * 200 + 200_000
+
+
+def test_what_a_voice_failed_at_is_told_in_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: object, text: str, **_: object) -> bytes:
+        raise RuntimeError(f'"{text}": pico_getData failed')
+
+    monkeypatch.setattr("py_nanotts.NanoTTS.speak", broken)
+    with pytest.raises(NarrationError, match=r"pico_getData failed$") as told:
+        narrator(NANOTTS).say("word " * 100)
+    assert len(str(told.value)) < 120
 
 
 def test_speed_is_heard() -> None:

@@ -14,7 +14,7 @@ import webvtt
 from mutagen.id3 import ID3
 from mutagen.mp3 import MP3
 
-from pipeline.errors import NarrationError
+from pipeline.errors import NarrationError, OutsideError
 from pipeline.runner import Desk, Report, Silent, build
 from pipeline.sound import narrators
 from pipeline.stages.audio import audio
@@ -362,6 +362,68 @@ def test_where_no_voice_can_be_had_both_reasons_are_told(tmp_path: Path) -> None
     assert str(report.errors[0]).startswith(
         'kokoro reads English, not "sv"; nanotts does not read "sv"'
     )
+
+
+def test_an_episode_longer_than_a_file_holds_is_refused_before_it_is_spoken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.sound.narrators.spoken_by", _never)
+    monkeypatch.setattr("pipeline.stages.narration.HOURS", 0.01)
+    report = made(letter(tmp_path, "A sentence of many words. " * 50))
+    told = next(str(error) for error in report.errors)
+    assert told.startswith("content/01-first/episode.md: reading it aloud takes about 0.")
+    assert "at most 0.01 are allowed" in told
+
+
+@pytest.mark.parametrize(
+    "writer", ["pipeline.stages.narration.joined", "pipeline.sound.tags.tagged"]
+)
+def test_a_full_disk_is_told_as_the_world_that_failed(
+    writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    root = letter(tmp_path, "Few words.\n")
+    monkeypatch.setattr(writer, full)
+    told = made(root).errors
+    assert any(isinstance(error, OutsideError) for error in told), told
+    assert any("No space left on device" in str(error) for error in told)
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("nothing shall be spoken")
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ('voice = "klingon"', 'narration.voice: "klingon" is no voice of nanotts (allowed: de-DE,'),
+        ('voice = "en-UK"', 'is no voice of nanotts; did you mean "en-'),
+        ("speed = 0", "narration.speed: 0 is not a speed; use 0.5 to 2.0"),
+        ("speed = -1", "narration.speed: -1 is not a speed"),
+        ("speed = inf", "narration.speed: inf is not a speed"),
+        ("speed = nan", "narration.speed: nan is not a speed"),
+        ('opening = "{foo}"', 'narration.opening: "{foo}" stands for nothing (allowed: {number},'),
+        ('opening = "{titel}"', 'did you mean "{title}"?'),
+        ('opening = "{0}"', 'narration.opening: "{0}" stands for nothing'),
+        ('opening = "A {"', 'narration.opening: "{" stands for nothing'),
+    ],
+)
+def test_settings_that_no_voice_can_follow_are_refused(
+    setting: str, told: str, tmp_path: Path
+) -> None:
+    report = made(letter(tmp_path, settings=f"{SETTINGS}{setting}\n"))
+    said = str(report.errors[0])
+    assert said.startswith("content/publication.toml")
+    assert told in said
+
+
+def test_a_voice_that_kokoro_lacks_is_refused_before_another_reads(tmp_path: Path) -> None:
+    settings = SETTINGS.replace('"nanotts"', '"kokoro"') + 'voice = "klingon"\n'
+    told = str(made(letter(tmp_path, settings=settings)).errors[0])
+    assert told.startswith('content/publication.toml: narration.voice: "klingon" is no voice')
+    assert "(allowed: af_heart)" in told
 
 
 def test_words_without_a_sound_are_told(tmp_path: Path) -> None:

@@ -12,12 +12,16 @@ from pathlib import Path
 
 import pytest
 import webvtt
+from mutagen import MutagenError
 from mutagen.id3 import ID3
 from PIL import Image
 
-from pipeline.errors import MediaError
+from pipeline import media
+from pipeline.errors import MediaError, OutsideError
 from pipeline.sound.captions import Caption, srt, transcript_json, vtt
+from pipeline.sound.ffmpeg import run
 from pipeline.sound.tags import Chapter, Tags, cover, tagged
+from pipeline.stages.art import Card
 from tests.publications import png
 from tests.sounds import ffmpeg, speech_like
 
@@ -86,6 +90,38 @@ def test_ffmpeg_lists_the_chapters_and_still_hears_the_sound(mp3: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("count", [300, 1100])
+def test_more_chapters_than_a_table_of_contents_holds_are_all_in_the_file(
+    count: int, mp3: Path
+) -> None:
+    many = tuple(Chapter(number * 4 / count, f"H {number}") for number in range(count))
+    tagged(mp3, replace(TAGS, chapters=many))
+    found = ID3(mp3)
+    assert len(found["CTOC:toc"].child_element_ids) == 255
+    assert len(found.getall("CHAP")) == count
+    said = ffmpeg("-i", mp3, "-f", "null", "-").partition("Output #0")[0]
+    assert re.findall(r"title\s+: (H \d+)", said) == [chapter.title for chapter in many]
+
+
+def test_a_full_disk_is_no_fault_of_the_sound(mp3: Path) -> None:
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("this system has no device that is always full")
+    with pytest.raises(OutsideError, match="no space is left"):
+        run(["-i", f"file:{mp3}", "-f", "wav", f"file:{full}"], "a.mp3")
+
+
+def test_tags_that_cannot_be_written_are_no_fault_of_the_sound(
+    mp3: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise MutagenError(OSError(28, "No space left on device"))
+
+    monkeypatch.setattr(ID3, "save", full)
+    with pytest.raises(OutsideError, match="No space left"):
+        tagged(mp3, TAGS)
+
+
 def test_the_same_tags_are_the_same_bytes(tmp_path: Path) -> None:
     files = [
         speech_like(tmp_path / name, 1, -12, "-id3v2_version", "0") for name in ("a.mp3", "b.mp3")
@@ -107,9 +143,53 @@ def test_a_noisy_cover_is_made_small_enough_too(tmp_path: Path) -> None:
     assert len(cover(tmp_path / "noise.png", "noise.png")) <= 300_000
 
 
+@pytest.mark.parametrize(
+    ("side", "told"), [(10_000, "10000 × 10000"), (20_000, "400000000 pixels")]
+)
+def test_a_picture_of_too_many_pixels_is_refused_by_name(
+    side: int, told: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "content/artwork/cover.png"
+    file.parent.mkdir(parents=True)
+    Image.new("1", (side, side)).save(file)
+    for look in (media.picture_size, lambda file: cover(file, "content/artwork/cover.png")):
+        with pytest.raises(MediaError, match=r"^content/artwork/cover\.png: ") as refused:
+            look(file)
+        assert told in str(refused.value)
+        assert "at most 80,000,000" in str(refused.value)
+    with pytest.raises(MediaError, match="at most 80,000,000"):
+        Card({"paper": "#ffffff"}).cover(file)
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "form"),
+    [
+        ("RGB", (10, 10), "PNG"),
+        ("CMYK", (40, 20), "JPEG"),
+        ("P", (30, 30), "GIF"),
+        ("LA", (1, 90), "PNG"),
+    ],
+)
+def test_any_picture_makes_a_cover(
+    mode: str, size: tuple[int, int], form: str, tmp_path: Path
+) -> None:
+    Image.new(mode, size).save(tmp_path / "cover.png", form)
+    with Image.open(BytesIO(cover(tmp_path / "cover.png", "cover.png"))) as opened:
+        assert (opened.size, opened.mode) == ((1400, 1400), "RGB")
+    assert media.picture_size(tmp_path / "cover.png") == size
+    Card({"paper": "#ffffff"}).cover(tmp_path / "cover.png")
+
+
+def test_a_picture_cut_short_is_refused_by_name(tmp_path: Path) -> None:
+    whole = _picture(tmp_path).read_bytes()
+    (tmp_path / "cover.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(MediaError, match=r"^content/artwork/cover\.png"):
+        cover(tmp_path / "cover.png", "content/artwork/cover.png")
+
+
 def test_what_is_no_picture_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "cover.png").write_text("not a picture")
-    with pytest.raises(MediaError, match=r"^content/artwork/cover\.png: "):
+    with pytest.raises(MediaError, match=r"^content/artwork/cover\.png"):
         cover(tmp_path / "cover.png", "content/artwork/cover.png")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 
-from pipeline.errors import MediaError
+from pipeline.errors import MediaError, OutsideError
 
 RATE = 44_100
 """Samples a second of all that is mastered."""
@@ -50,6 +50,8 @@ def run(arguments: Sequence[str], name: str, watch: Watch | None = None) -> str:
                 raise
         report.seek(0)
         said = report.read()
+    if process.returncode and "No space left on device" in said:
+        raise OutsideError(f"{name}: no space is left on the disk for what is made of it")
     if process.returncode:
         raise MediaError(f"{name}: ffmpeg cannot use it: {_reason(said)}")
     return said

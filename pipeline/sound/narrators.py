@@ -13,6 +13,7 @@ from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
+from textwrap import wrap
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pipeline.errors import NarrationError, suggestion
@@ -98,6 +99,20 @@ def _say(reading: Reading, text: str) -> PCM:
 @cache
 def _narrator_here(reading: Reading) -> Narrator:
     return narrator(reading)
+
+
+PORTION, WORD = 400, 60
+"""Characters that every voice takes at once, and in one word."""
+
+
+def portions(text: str) -> list[str]:
+    """A text as voices are given it: short ones whole, longer ones cut between words, endless words in pieces."""
+    return wrap(re.sub(rf"(\S{{{WORD}}})(?=\S)", r"\1 ", text), PORTION, break_on_hyphens=False)
+
+
+def _failed(name: str, text: str, error: Exception) -> NarrationError:
+    reason = str(error).replace(text, "").strip(' ":') or type(error).__name__
+    return NarrationError(f'{name} did not speak "{text[:60]}": {reason[-200:]}')
 
 
 def _versions(*distributions: str) -> str:
@@ -196,11 +211,15 @@ class Kokoro:
         import numpy
 
         try:
-            chunks = [self._sound(phonemes) for phonemes in _phonemes(text)]
-        except NarrationError:
+            chunks = [
+                self._sound(phonemes)
+                for portion in portions(text)
+                for phonemes in _phonemes(portion)
+            ]
+        except (NarrationError, OSError):
             raise
         except Exception as error:  # two foreign libraries, which name no errors of their own
-            raise NarrationError(f'kokoro did not speak "{text[:60]}": {error}') from error
+            raise _failed("kokoro", text, error) from error
         return trimmed(numpy.concatenate(chunks), self.rate) if chunks else b""
 
     def _sound(self, phonemes: str) -> NDArray[numpy.float32]:
@@ -273,6 +292,7 @@ def pronounceable(text: str) -> str:
 # ── nanotts ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 _PICO = {"en": "en-US", "de": "de-DE", "es": "es-ES", "fr": "fr-FR", "it": "it-IT"}
+_PICO_VOICES = (*_PICO.values(), "en-GB")
 _PLAIN = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "—": ", ", "–": "-", "…": "...", "<": " ", ">": " "}
 )
@@ -287,7 +307,7 @@ class Nanotts:
 
     def __init__(self, reading: Reading) -> None:
         self.reading = reading
-        known = reading.voice in {*_PICO.values(), "en-GB"}
+        known = reading.voice in _PICO_VOICES
         self.voice = reading.voice if known else _PICO.get(reading.language.partition("-")[0], "")
         if not self.voice:
             raise NarrationError(
@@ -308,17 +328,23 @@ class Nanotts:
 
     def say(self, text: str) -> PCM:
         import numpy
+
+        pcm = b"".join(map(self._said, portions(text.translate(_PLAIN))))
+        return trimmed(
+            numpy.frombuffer(pcm, "<i2").astype(numpy.float32) / numpy.float32(32768), self.rate
+        )
+
+    def _said(self, portion: str) -> PCM:
         from py_nanotts import NanoTTS
 
         speed = None if self.reading.speed == 1 else self.reading.speed
         try:
-            with_zeros = _zeroed(NanoTTS().speak)
-            pcm = with_zeros(text.translate(_PLAIN), voice=self.voice, speed=speed)
+            return _zeroed(NanoTTS().speak)(portion, voice=self.voice, speed=speed)
         except (RuntimeError, ValueError) as error:
-            raise NarrationError(f'nanotts did not speak "{text[:60]}": {error}') from error
-        return trimmed(
-            numpy.frombuffer(pcm, "<i2").astype(numpy.float32) / numpy.float32(32768), self.rate
-        )
+            if len(portion) <= WORD:
+                raise _failed("nanotts", portion, error) from error
+        middle = len(portion) // 2  # Pico gives up where words grow in saying: hundreds of digits
+        return self._said(portion[:middle]) + self._said(portion[middle:])
 
 
 def _zeroed(speak: Callable[..., bytes]) -> Callable[..., bytes]:
@@ -341,3 +367,26 @@ def _fill_memory(byte: int) -> None:
 
 
 NARRATORS: Mapping[str, Callable[[Reading], Narrator]] = {"kokoro": Kokoro, "nanotts": Nanotts}
+
+SLOWEST, FASTEST = 0.5, 2.0
+"""The speeds at which every voice is still understood."""
+
+
+def mistakes(reading: Reading) -> Iterator[tuple[str, str]]:
+    """What of a reading cannot be had: the name of the setting, and what is wrong with it."""
+    if reading.narrator not in NARRATORS:
+        yield (
+            "narrator",
+            f'"{reading.narrator}" is unknown' + suggestion(reading.narrator, NARRATORS),
+        )
+    else:
+        own = VOICES if reading.narrator == "kokoro" else _PICO_VOICES
+        # The voice is Kokoro's where none is named: another narrator then takes that of the language.
+        if reading.voice not in {*own, *VOICES}:
+            yield (
+                "voice",
+                f'"{reading.voice}" is no voice of {reading.narrator}'
+                + suggestion(reading.voice, own),
+            )
+    if not SLOWEST <= reading.speed <= FASTEST:  # nor is nan
+        yield "speed", f"{reading.speed:g} is not a speed; use {SLOWEST} to {FASTEST}, 1.0 as usual"

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.errors import MediaError
+from pipeline import media
+from pipeline.errors import MediaError, OutsideError
 
 COVER_SIDE, COVER_BYTES = 1400, 300_000
+LISTED = 255
+"""A table of contents counts its chapters in one byte; players that go by the chapters themselves find all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Tags:
 
 def tagged(file: Path, tags: Tags) -> None:
     """Put the tags before the sound of an MP3 that has none (ID3v2.3; chapters by the ID3v2 Chapter Frame Addendum)."""
-    from mutagen import id3
+    from mutagen import MutagenError, id3
 
     frames = id3.ID3()
     for frame in _texts(tags):
@@ -51,7 +54,10 @@ def tagged(file: Path, tags: Tags) -> None:
     for frame in _chapter_frames(tags.chapters, tags.seconds):
         frames.add(frame)
     frames.update_to_v23()
-    frames.save(file, v1=0, v2_version=3, padding=lambda _: 0)
+    try:
+        frames.save(file, v1=0, v2_version=3, padding=lambda _: 0)
+    except MutagenError as error:  # it wraps what the disk says
+        raise OutsideError(f"{file.name}: its tags cannot be written: {error}") from error
     _put_in_order(file)
 
 
@@ -84,9 +90,10 @@ def _chapter_frames(chapters: Sequence[Chapter], seconds: float) -> list[object]
 
     if not chapters:
         return []
-    names = [f"chp{number:03}" for number in range(len(chapters))]
+    digits = max(3, len(str(len(chapters) - 1)))  # names sort as the chapters are heard
+    names = [f"chp{number:0{digits}}" for number in range(len(chapters))]
     top = id3.CTOCFlags.TOP_LEVEL | id3.CTOCFlags.ORDERED
-    frames: list[object] = [id3.CTOC("toc", top, names, [])]
+    frames: list[object] = [id3.CTOC("toc", top, names[:LISTED], [])]
     ends = [chapter.start for chapter in chapters[1:]] + [seconds]
     unknown = 0xFFFFFFFF
     for name, chapter, end in zip(names, chapters, ends, strict=True):
@@ -124,13 +131,10 @@ def _place(frame: bytes) -> tuple[int, bytes]:
 
 def cover(picture: Path, name: str) -> bytes:
     """A picture as a square JPEG of 1400 px and at most 300 kB. Raises MediaError where it is no picture."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
-    try:
-        with Image.open(picture) as opened:
-            whole = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{name}: it cannot be read as a picture: {error}") from error
+    with media.picture(picture, name) as opened:
+        whole = opened.convert("RGB")
     for side in (
         COVER_SIDE,
         COVER_SIDE // 2,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import MediaError, TemplateError
+from pipeline import media
+from pipeline.errors import TemplateError
 from pipeline.stage import Artifact, Files, stage
 
 if TYPE_CHECKING:
@@ -189,16 +190,13 @@ class Card:
 
     def cover(self, file: Path) -> None:
         """The publication's artwork, for titles in letters that the theme's font does not have."""
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
 
         side = HEIGHT - 2 * MARGIN - 60
-        try:
-            with Image.open(file) as picture:
-                square = picture.convert("RGB").resize(
-                    (side * SCALE, side * SCALE), Image.Resampling.LANCZOS
-                )
-        except (UnidentifiedImageError, OSError, ValueError) as error:
-            raise MediaError(f"{file.parent.name}/{file.name} is not a picture: {error}") from error
+        with media.picture(file) as picture:
+            square = picture.convert("RGB").resize(
+                (side * SCALE, side * SCALE), Image.Resampling.LANCZOS
+            )
         self.pictured = True
         self.image.paste(square, ((WIDTH - side) // 2 * SCALE, 152 * SCALE))
 

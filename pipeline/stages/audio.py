@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.errors import OutsideError
 from pipeline.stage import Artifact, Artifacts, Files, Progress, Shelf, stage
 
 if TYPE_CHECKING:
@@ -70,8 +71,11 @@ def audio(
     picture = cover(files(artwork), artwork) if artwork else b""
     tags = tags_of(listing, publication, source, chapters, master.seconds)
     mp3 = scratch / f"{listing.slug}.mp3"
-    shutil.copyfile(master.file, mp3)
-    tagged(mp3, replace(tags, cover=picture))
+    try:
+        shutil.copyfile(master.file, mp3)
+        tagged(mp3, replace(tags, cover=picture))
+    except OSError as error:
+        raise OutsideError(f"{mp3.name}: it cannot be written: {error.strerror}") from error
     told = {
         "duration": round(master.seconds, 3),
         "size": mp3.stat().st_size,

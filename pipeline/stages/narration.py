@@ -7,7 +7,7 @@ import wave
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from pipeline.errors import NarrationError
+from pipeline.errors import AuthorError, NarrationError, OutsideError
 from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ def narration(
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The script read aloud sentence by sentence, with the time of each; nothing where there is a recording."""
+    possible(voice)
     if recording is not None:
         return
     read = json.loads(script[".json"].text())
@@ -48,6 +49,8 @@ def narration(
     if not sentences:
         return
     texts = [sentence["spoken"] for sentence in sentences]
+    expected = sum(map(len, texts)) / LETTERS / voice.speed
+    within(expected + sum(sentence["pause"] for sentence in sentences), listing)
     language = read["language"]
     reading, fallback = best_reading(voice, language)
     try:
@@ -57,12 +60,46 @@ def narration(
         sounds = sounds_of(reading, texts, kept, jobs, progress)
     told = told_of(reading, fallback, progress)
     wav = scratch / f"{listing.slug}.wav"
-    times = joined(wav, rate_of(reading), [sounds[text] for text in texts], sentences)
+    files, rate = [sounds[text] for text in texts], rate_of(reading)
+    within(sum(file.stat().st_size for file in files) / 2 / rate, listing)
+    try:
+        times = joined(wav, rate, files, sentences)
+    except OSError as error:
+        raise OutsideError(f"{wav.name}: it cannot be written: {error.strerror}") from error
     yield Artifact(f"narration/{listing.slug}.wav", wav)
     yield Artifact(
         f"narration/{listing.slug}.json",
         json.dumps({**told, "sentences": times}, ensure_ascii=False, indent=1) + "\n",
     )
+
+
+def possible(voice: Narration) -> None:
+    """Raises AuthorError where the settings ask for what no narrator has."""
+    from pipeline.sound.narrators import Reading, mistakes
+
+    wrong = [
+        AuthorError("content/publication.toml", None, f"narration.{setting}: {message}")
+        for setting, message in mistakes(Reading(voice.narrator, voice.voice, voice.speed))
+    ]
+    if wrong:
+        raise AuthorError.all(wrong)
+
+
+LETTERS = 15
+"""Letters a voice reads in a second, about."""
+HOURS = 12
+"""What an episode may last: well within the 4 GB that a WAV file holds."""
+
+
+def within(seconds: float, listing: Listing) -> None:
+    """Raises AuthorError where an episode would last too long to be read aloud in one file."""
+    if seconds > HOURS * 3600:
+        raise AuthorError(
+            f"content/{listing.slug}/episode.md",
+            None,
+            f"reading it aloud takes about {seconds / 3600:,.1f} hours; at most {HOURS} are allowed: "
+            "cut it into several episodes",
+        )
 
 
 FALLBACK = "nanotts"
@@ -120,10 +157,11 @@ def sounds_of(
     reading: Reading, texts: Sequence[str], kept: Shelf, jobs: int, progress: Progress
 ) -> Mapping[str, Path]:
     """A file of samples for each text; what was ever said in this voice is not said again."""
-    from pipeline.sound.narrators import narrator, spoken_by
+    from pipeline.sound.narrators import narrator, portions, spoken_by
 
     identity = narrator(reading).identity
-    keys = {text: "speech-" + sha256(f"{identity}\n{text}".encode()).hexdigest() for text in texts}
+    said = {text: "\n".join((identity, *portions(text))) for text in texts}
+    keys = {text: "speech-" + sha256(said[text].encode()).hexdigest() for text in texts}
     found = {text: kept.find(key) for text, key in keys.items()}
     sounds = {text: file for text, file in found.items() if file is not None}
     missing = [text for text in keys if text not in sounds]
@@ -132,7 +170,7 @@ def sounds_of(
         sounds[text] = kept(keys[text], written(pcm))
         if not pcm:
             progress.note(
-                f'the voice has no sound for "{text}"; tell it what to say: [words]{{say="…"}}'
+                f'the voice has no sound for "{text[:60]}"; tell it what to say: [words]{{say="…"}}'
             )
         progress(len(sounds), len(keys), "sentences")
     return sounds

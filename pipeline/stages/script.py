@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pipeline.errors import TemplateError, suggestion
+from pipeline.errors import AuthorError, TemplateError, suggestion
 from pipeline.stage import Artifact, stage
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def script(
     """What a voice reads: sentences with their written and spoken words, and where chapters begin."""
     from pipeline.sound.speech import speech
 
+    filled_in(publication.narration.opening)
     ssml = templates.render(
         "speech/episode.ssml",
         publication=publication,
@@ -40,6 +42,21 @@ def script(
     yield Artifact(
         f"script/{listing.slug}.json", json.dumps(made, ensure_ascii=False, indent=1) + "\n"
     )
+
+
+PLACES = ("{series}", "{unit}", "{number}", "{title}")
+"""What stands for something in an opening line."""
+
+
+def filled_in(opening: str) -> None:
+    """Raises AuthorError where an opening line has braces that nothing fills."""
+    for place in re.findall(r"\{[^{}]*\}|[{}]", opening):
+        if place not in PLACES:
+            raise AuthorError(
+                "content/publication.toml",
+                None,
+                f'narration.opening: "{place}" stands for nothing' + suggestion(place, PLACES),
+            )
 
 
 def chapters_of(read: Speech, episode: Episode) -> list[dict[str, object]]:
