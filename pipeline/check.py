@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urljoin
 
+from pipeline.delivery.edition import addressed, seeds
+from pipeline.errors import AuthorError
 from pipeline.model import Block, Episode, Inline, Publication
+
+SETTINGS = "content/publication.toml"
 
 CLIPPED = 102_400
 """Bytes of HTML above which Gmail shows the beginning of an email only."""
@@ -72,11 +76,57 @@ def findings(
     built = _Site(build / "site", build.parent, publication)
     sources = chain.from_iterable(_of_source(episode, given, built, root) for episode in given)
     emails = chain.from_iterable(_of_email(episode, build) for episode in given)
-    found = {*sources, *emails, *_of_pages(built), *_of_feeds(built)}
+    settings = _of_settings(publication, root)
+    found = {*settings, *sources, *emails, *_of_pages(built), *_of_feeds(built)}
     return sorted(found)
 
 
 # --- E1xx: the source -----------------------------------------------------------------------------
+
+
+def _of_settings(publication: Publication, root: Path) -> Iterator[Finding]:
+    yield from _of_mail(publication, root)
+
+
+def _of_mail(publication: Publication, root: Path) -> Iterator[Finding]:
+    """What would make mailing fail, when the site is deployed already."""
+    if publication.email is None and not publication.lists:
+        return
+    try:
+        addressed(publication)
+    except AuthorError as error:
+        at = _key_line(root, "email", error.message.partition(":")[0].removeprefix("email."))
+        yield _refused(error, at)
+    for name in sorted(publication.lists):
+        try:
+            seeds(publication, name)
+        except AuthorError as error:
+            yield _refused(error, _key_line(root, f"lists.{name}", "seeds"))
+
+
+def _refused(error: AuthorError, line: int) -> Finding:
+    message, _, mend = error.message.partition("; ")
+    return Finding(SETTINGS, line, "E106", "error", message, mend or "correct it")
+
+
+def _key_line(root: Path, table: str, key: str, index: int = 0) -> int:
+    """The line of a key in a table of publication.toml, else of its table, else 0.
+
+    index: of the table, where it is one of an array.
+    """
+    try:
+        lines = (root / SETTINGS).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    inside, begins, seen = not table, 0, -1
+    for number, line in enumerate(lines, 1):
+        if found := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+            seen += found[1] == table
+            inside = found[1] == table and seen == index
+            begins = number if inside else begins
+        elif inside and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return number
+    return begins
 
 
 def _of_source(
@@ -310,7 +360,8 @@ class _Site:
         self._folder, self._root, self._publication = folder, root, publication
         self._pages: dict[str, _Page] = {}
         self._has: dict[str, bool] = {}
-        self.built = folder.is_dir()
+        # A build that failed has pages that lead to those it did not make: they are not at fault.
+        self.built = (folder / "index.html").is_file()
 
     def has(self, path: str) -> bool:
         if path not in self._has:
@@ -370,6 +421,8 @@ def _page(file: Path) -> _Page:
 
 def _of_pages(site: _Site) -> Iterator[Finding]:
     """Links of built pages that lead to nothing: each target once, with the first such page."""
+    if not site.built:
+        return
     first: dict[tuple[str, str], tuple[str, int, str]] = {}
     pages: dict[tuple[str, str], set[str]] = {}
     for page in site.files(lambda name: name.endswith(".html")):

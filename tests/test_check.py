@@ -10,7 +10,16 @@ import pytest
 
 from pipeline import markdown
 from pipeline.check import Finding, findings
-from pipeline.model import Episode, Listing, Person, Podcast, Publication, Series
+from pipeline.model import (
+    Email,
+    Episode,
+    Listing,
+    MailingList,
+    Person,
+    Podcast,
+    Publication,
+    Series,
+)
 
 PUBLICATION = Publication(
     title="Ground Truth",
@@ -158,13 +167,46 @@ def test_words_that_may_stand_twice_are_left_alone(root: Path, body: str) -> Non
     assert found(root, episode(body)) == []
 
 
+# --- the settings ---------------------------------------------------------------------------------
+
+SENDER = Email("News <post@ground.example>")
+
+
+@pytest.mark.parametrize(
+    ("email", "seed", "line", "said"),
+    [
+        (None, "a@ground.example", 0, "there is no [email] table; add one with sender ="),
+        (Email("nobody"), "a@ground.example", 2, "email.sender: "),
+        (Email(SENDER.sender, "nobody"), "a@ground.example", 3, "email.reply_to: "),
+        (SENDER, "nobody", 6, "lists.readers.seeds, number 1: "),
+    ],
+)
+def test_what_would_make_mailing_fail_is_found_before_anything_is_deployed(
+    root: Path, email: Email | None, seed: str, line: int, said: str
+) -> None:
+    if email:
+        text = "[email]\nsender = ''\nreply_to = ''\n\n[lists.readers]\nseeds = []\n"
+        write(root / "content/publication.toml", text)
+    lists = {"readers": MailingList("Readers", seeds=(seed,))}
+    publication = replace(PUBLICATION, email=email, lists=lists)
+    (one,) = findings(publication, (), root / "build", root)
+    assert (one.code, one.severity, one.line) == ("E106", "error", line)
+    assert one.where == "content/publication.toml" and said in str(one)
+
+
+def test_good_addresses_are_no_finding(root: Path) -> None:
+    lists = {"readers": MailingList("Readers", seeds=("a@ground.example",))}
+    publication = replace(PUBLICATION, email=SENDER, lists=lists)
+    assert findings(publication, (), root / "build", root) == []
+
+
 # --- links in the source --------------------------------------------------------------------------
 
 
 def test_a_link_to_an_episode_that_is_not_published_is_found(root: Path) -> None:
     five = episode("Words.", replace(LISTING, slug="05-five", number=5))
-    page(root, "06-six/index.html", "")
-    page(root, "05-five/index.html", "")
+    for path in ("index.html", "06-six/index.html", "05-five/index.html"):
+        page(root, path, "")
     link = "Words [there](../05-five/episode.md).\n\n[gone](../05-fife/episode.md)"
     (one,) = found(root, episode(link), five)
     assert (one.code, one.line) == ("E201", FIRST + 2)
@@ -260,10 +302,17 @@ def test_a_built_link_that_leads_nowhere_is_found(root: Path, element: str, code
 
 
 def test_one_broken_link_on_every_page_is_one_finding(root: Path) -> None:
+    page(root, "index.html", "")
     for number in range(5):
         page(root, f"{number}/index.html", '<a href="../about/">About</a>')
     (one,) = found(root)
     assert one.where == "build/site/0/index.html" and "4 other pages do" in one.message
+
+
+def test_pages_of_a_build_that_failed_are_not_checked(root: Path) -> None:
+    page(root, "06-six/index.html", '<a href="../index.html">Home</a>')
+    five = episode("Words.", replace(LISTING, slug="05-five", number=5))
+    assert found(root, episode("[Five](../05-five/episode.md)"), five) == []
 
 
 def test_an_empty_page_is_no_crash(root: Path) -> None:

@@ -433,7 +433,7 @@ def test_a_bare_sender_is_named_after_the_list() -> None:
     ("email", "found"),
     [
         (None, r"no \[email\] table"),
-        (Email("Ground Truth"), r"email\.from"),
+        (Email("Ground Truth"), r"email\.sender"),
         (Email("post@ground.example", reply_to="nobody"), r"email\.reply_to"),
     ],
 )
