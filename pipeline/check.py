@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urljoin
 
+from pipeline.delivery.addresses import AddressError, normalised
+from pipeline.delivery.edition import addressed, seeds
+from pipeline.errors import AuthorError, MediaError, suggestion
+from pipeline.media import VECTOR, picture_size
 from pipeline.model import Block, Episode, Inline, Publication
+
+SETTINGS = "content/publication.toml"
 
 CLIPPED = 102_400
 """Bytes of HTML above which Gmail shows the beginning of an email only."""
@@ -72,17 +78,119 @@ def findings(
     built = _Site(build / "site", build.parent, publication)
     sources = chain.from_iterable(_of_source(episode, given, built, root) for episode in given)
     emails = chain.from_iterable(_of_email(episode, build) for episode in given)
-    found = {*sources, *emails, *_of_pages(built), *_of_feeds(built)}
+    settings = _of_settings(publication, root)
+    found = {*settings, *sources, *emails, *_of_pages(built), *_of_feeds(built)}
     return sorted(found)
 
 
 # --- E1xx: the source -----------------------------------------------------------------------------
 
 
+def _of_settings(publication: Publication, root: Path) -> Iterator[Finding]:
+    yield from _of_mail(publication, root)
+
+    def refused(table: str, key: str, message: str, mend: str, index: int = 0) -> Finding:
+        line = _key_line(root, table, key, index)
+        return Finding(SETTINGS, line, "E107", "error", message, mend)
+
+    ids = [person.id for person in publication.people]
+    for index, name in enumerate(ids):
+        if name in ids[:index]:
+            message = f'two people have the id "{name}"'
+            yield refused("people", "id", message, "give each an id of their own", index)
+    feeds, podcast = publication.feeds, publication.podcast
+    if feeds.limit < 1:
+        yield refused("feeds", "limit", f"feeds.limit: {feeds.limit} is below 1", "write 50")
+    if feeds.hub and not re.match(r"https?://[^\s/]", feeds.hub):
+        message = f'feeds.hub: "{feeds.hub}" is not a web address'
+        yield refused("feeds", "hub", message, 'begin it with "https://"')
+    try:
+        normalised(podcast.owner_email)
+    except AddressError as error:
+        message = f"podcast.owner_email: {error}"
+        yield refused("podcast", "owner_email", message, "write post@example.org")
+    for fault in _of_artwork(root / podcast.artwork):
+        message = f'podcast.artwork: "{podcast.artwork}" {fault}'
+        mend = "podcast directories take a square PNG or JPEG, RGB, of 1400 to 3000 pixels a side"
+        yield refused("podcast", "artwork", message, mend)
+
+
+def _of_artwork(file: Path) -> Iterator[str]:
+    """What directories would refuse of a show's artwork; a missing file is the build's to name."""
+    from PIL import Image
+
+    if not file.is_file():
+        return
+    try:
+        with Image.open(file) as picture:
+            (width, height), kind, mode = picture.size, picture.format, picture.mode
+    except (OSError, ValueError, SyntaxError):
+        yield "is not a picture"
+        return
+    if kind not in ("PNG", "JPEG"):
+        yield f"is {kind}"
+    if mode != "RGB":
+        yield f"has the colours {mode}, not RGB"
+    if width != height or not 1400 <= width <= 3000:
+        yield f"has {width} × {height} pixels"
+
+
+def _of_mail(publication: Publication, root: Path) -> Iterator[Finding]:
+    """What would make mailing fail, when the site is deployed already."""
+    if publication.email is None and not publication.lists:
+        return
+    try:
+        addressed(publication)
+    except AuthorError as error:
+        at = _key_line(root, "email", error.message.partition(":")[0].removeprefix("email."))
+        yield _refused(error, at)
+    for name in sorted(publication.lists):
+        try:
+            seeds(publication, name)
+        except AuthorError as error:
+            yield _refused(error, _key_line(root, f"lists.{name}", "seeds"))
+
+
+def _refused(error: AuthorError, line: int) -> Finding:
+    message, _, mend = error.message.partition("; ")
+    return Finding(SETTINGS, line, "E106", "error", message, mend or "correct it")
+
+
+def _key_line(root: Path, table: str, key: str, index: int = 0) -> int:
+    """The line of a key in a table of publication.toml, else of its table, else 0.
+
+    index: of the table, where it is one of an array.
+    """
+    try:
+        lines = (root / SETTINGS).read_text("utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return 0
+    inside, begins, seen = not table, 0, -1
+    for number, line in enumerate(lines, 1):
+        if found := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
+            seen += found[1] == table
+            inside = found[1] == table and seen == index
+            begins = number if inside else begins
+        elif inside and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            return number
+    return begins
+
+
 def _of_source(
     episode: Episode, given: Sequence[Episode], site: _Site, root: Path
 ) -> Iterator[Finding]:
     yield from _of_front_matter(episode, root)
+    yield from _of_people(episode, site.people, root)
+    yield from _of_notes(episode, root)
+    if episode.blocks and not any(map(_on_the_web, episode.blocks)):
+        yield Finding(
+            episode.source,
+            episode.blocks[0].line,
+            "E112",
+            "warning",
+            "the episode shows nothing on the web: all of it is for other media",
+            "take a part of it out of its ::: block",
+        )
     links = _Links(episode, given, site, root)
     for block in _blocks(episode):
         if block.kind == "figure" and not block.attributes.get("alt", "").strip():
@@ -97,8 +205,11 @@ def _of_source(
                     yield from _of_words(episode, line, alt)
                     if not alt.strip():
                         yield _no_alt(episode, line, inline.attributes.get("src", ""))
+                    yield from links.of_picture(inline.attributes.get("src", ""), line)
                 elif inline.kind == "link":
                     yield from links.of(inline, line)
+        if block.kind == "figure":
+            yield from links.of_picture(block.attributes.get("src", ""), block.line)
         if block.kind in ("figure", "audio"):
             yield from links.of_file(block.attributes.get("src", ""), block.line)
 
@@ -106,6 +217,55 @@ def _of_source(
 def _blocks(episode: Episode) -> Iterator[Block]:
     for block in (*episode.blocks, *episode.footnotes):
         yield from block.walk()
+
+
+def _of_people(episode: Episode, people: Sequence[str], root: Path) -> Iterator[Finding]:
+    for name in episode.listing.by:
+        if name not in people:
+            yield Finding(
+                episode.source,
+                _line_of("by", episode, root),
+                "E108",
+                "error",
+                f'by: there is no person "{name}"',
+                "name one of [[people]] in publication.toml" + suggestion(name, people),
+            )
+    season = episode.listing.season
+    if season is not None and season < 1:
+        line = _line_of("season", episode, root)
+        message = f"season: {season} is below 1"
+        yield Finding(episode.source, line, "E108", "error", message, "the first season is 1")
+
+
+def _on_the_web(block: Block) -> bool:
+    if block.kind in ("only", "except"):
+        named = "web" in block.attributes.get("for", "").split()
+        return named == (block.kind == "only") and any(map(_on_the_web, block.children))
+    return True
+
+
+_NOTE = re.compile(r"^ {0,3}\[\^([^\]\s]+)\]:", re.MULTILINE)
+_FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
+
+
+def _of_notes(episode: Episode, root: Path) -> Iterator[Finding]:
+    """Footnotes that nothing refers to: they are shown nowhere."""
+    try:
+        text = (root / episode.source).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        return
+    text = _FENCED.sub(lambda code: "\n" * code[0].count("\n"), text)
+    used = _NOTE.sub("", text)
+    for note in _NOTE.finditer(text):
+        if f"[^{note[1]}]" not in used:
+            yield Finding(
+                episode.source,
+                text.count("\n", 0, note.start()) + 1,
+                "E111",
+                "warning",
+                f'nothing refers to the footnote "{note[1]}", so nobody sees it',
+                f"write [^{note[1]}] where it belongs, or delete it",
+            )
 
 
 def _of_front_matter(episode: Episode, root: Path) -> Iterator[Finding]:
@@ -119,6 +279,17 @@ def _of_front_matter(episode: Episode, root: Path) -> Iterator[Finding]:
                 "error",
                 f"{key} is empty",
                 "the email's subject and every feed reader show it: write one",
+            )
+    if listing.image and ((root / episode.source).parent / listing.image).is_file():
+        fault = _fault_of_picture((root / episode.source).parent / listing.image)
+        if fault:
+            yield Finding(
+                episode.source,
+                _line_of("image", episode, root),
+                "E109",
+                "error",
+                f'"{listing.image}" {fault}',
+                "export it anew as PNG, JPEG or plain SVG",
             )
     if listing.image and not listing.image_alt.strip():
         yield Finding(
@@ -250,6 +421,14 @@ class _Links:
                 "put it beside episode.md, or correct the name",
             )
 
+    def of_picture(self, name: str, line: int) -> Iterator[Finding]:
+        file = self._folder / name
+        if name and file.is_file():
+            fault = _fault_of_picture(file)
+            if fault:
+                message, mend = f'"{name}" {fault}', "export it anew as PNG, JPEG or plain SVG"
+                yield self._finding(line, "E109", message, mend)
+
     def _of_episode(self, slug: str, fragment: str, line: int) -> Iterator[Finding]:
         if not self._published(slug):
             others = [one for one in self._given if self._published(one)]
@@ -290,6 +469,35 @@ class _Links:
         return Finding(self._episode.source, line, code, "error", message, mend)
 
 
+def _fault_of_picture(file: Path) -> str:
+    """Why a file cannot be shown as a picture; "" if it can."""
+    if file.suffix.lower() not in VECTOR:
+        try:
+            picture_size(file)
+        except MediaError:
+            return "is not a picture"
+        return ""
+    from lxml import etree  # type: ignore[import-untyped]
+
+    try:
+        parser = etree.XMLParser(resolve_entities=False, no_network=True)
+        drawing = etree.parse(file, parser).getroot()
+    except (etree.XMLSyntaxError, OSError):
+        return "is not a picture"
+    if etree.QName(drawing).localname != "svg":
+        return "is not a picture"
+    for element in drawing.iter(etree.Element):
+        name = etree.QName(element).localname
+        if name in ("script", "foreignObject"):
+            return f"holds <{name}>, which a picture may not"
+        for key, value in element.attrib.items():
+            attribute = etree.QName(key).localname
+            scripted = attribute == "href" and value.strip().lower().startswith("javascript:")
+            if attribute.lower().startswith("on") or scripted:
+                return f"holds the script {attribute}, which a picture may not"
+    return ""
+
+
 def _likely(found: str, names: Iterable[str]) -> str:
     close = difflib.get_close_matches(found, sorted(names), n=1)
     return f'; did you mean "{close[0]}"?' if close else ""
@@ -308,9 +516,11 @@ class _Site:
 
     def __init__(self, folder: Path, root: Path, publication: Publication) -> None:
         self._folder, self._root, self._publication = folder, root, publication
+        self.people = tuple(person.id for person in publication.people)
         self._pages: dict[str, _Page] = {}
         self._has: dict[str, bool] = {}
-        self.built = folder.is_dir()
+        # A build that failed has pages that lead to those it did not make: they are not at fault.
+        self.built = (folder / "index.html").is_file()
 
     def has(self, path: str) -> bool:
         if path not in self._has:
@@ -356,7 +566,7 @@ _LINKS = (
 
 
 def _page(file: Path) -> _Page:
-    from lxml import etree  # type: ignore[import-untyped]
+    from lxml import etree
 
     tree = etree.parse(file, etree.HTMLParser(encoding="utf-8", huge_tree=True))
     if tree.getroot() is None:
@@ -370,6 +580,8 @@ def _page(file: Path) -> _Page:
 
 def _of_pages(site: _Site) -> Iterator[Finding]:
     """Links of built pages that lead to nothing: each target once, with the first such page."""
+    if not site.built:
+        return
     first: dict[tuple[str, str], tuple[str, int, str]] = {}
     pages: dict[tuple[str, str], set[str]] = {}
     for page in site.files(lambda name: name.endswith(".html")):

@@ -24,6 +24,14 @@ SETTINGS = "content/publication.toml"
 MANIFEST = ".simulcast-manifest.json"
 """Lies at the target: the SHA-256 of each file of ours by its name, "" while it is replaced."""
 
+NOT_TARGETS = ("content", "audio", "templates", "build", ".simulcast", ".git")
+"""Folders below the root that are the author's, or Simulcast's own."""
+
+_CHECKOUT = frozenset(
+    (".git", ".gitignore", ".nojekyll", "CNAME", "LICENSE", "README", "README.md")
+)
+"""What a folder that was made to publish from may hold before the first deployment."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deployed:
@@ -66,7 +74,7 @@ def deploy(
     """
     if not settings.to:
         return Deployed()
-    target = _target(settings.to, site, root)
+    target = _target(settings, site, root)
     files = _files(site, settings)
     if not files:
         raise SimulcastError(f"there is nothing to deploy in {site}; build it first")
@@ -143,18 +151,40 @@ def _written(files: Mapping[str, str]) -> bytes:
 # --- targets --------------------------------------------------------------------------------------
 
 
-def _target(to: str, site: Path, root: Path) -> Target:
+def _target(settings: Deploy, site: Path, root: Path) -> Target:
+    to = settings.to
     if "://" in to and not to.startswith("file://"):
         return _Remote(to)
-    folder = (root / to.removeprefix("file://")).resolve()
-    inner, outer = sorted((folder, site.resolve()), key=lambda path: -len(path.parts))
-    if inner.is_relative_to(outer):
-        raise AuthorError(
-            SETTINGS,
-            None,
-            f'deploy.to: "{to}" and the built site lie in each other; name another folder',
-        )
+    path = to.removeprefix("file://")
+    if path.startswith("~"):
+        raise _refused(to, 'write the folder in full, without "~"')
+    folder = (root / path).resolve()
+    for taken in (site, *(root / name for name in NOT_TARGETS)):
+        inner, outer = sorted((folder, taken.resolve()), key=lambda path: -len(path.parts))
+        if inner.is_relative_to(outer):
+            shown = "the built site" if taken == site else f"{taken.name}/"
+            raise _refused(to, f"it and {shown} lie in each other; name another folder")
+    if not settings.pages:
+        _check_ours(to, folder)
     return _Folder(to, folder)
+
+
+def _check_ours(to: str, folder: Path) -> None:
+    """Refuse a folder that holds files and was never deployed to: they are somebody's."""
+    if not folder.is_dir() or (folder / MANIFEST).is_file():
+        return
+    theirs = sorted(path.name for path in folder.iterdir() if path.name not in _CHECKOUT)
+    # A first deployment that was killed before it had its manifest leaves the draft of one.
+    theirs = [name for name in theirs if not name.startswith(f".{MANIFEST}.")]
+    if theirs:
+        raise _refused(
+            to,
+            f'it holds "{theirs[0]}", which we did not put there; empty it or name another folder',
+        )
+
+
+def _refused(to: str, why: str) -> AuthorError:
+    return AuthorError(SETTINGS, None, f'deploy.to: "{to}": {why}')
 
 
 class _Folder:

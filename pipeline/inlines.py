@@ -23,10 +23,9 @@ class Links:
     at: str | None = None
     slug: str = ""
 
-    def to(self, path: str) -> str:
+    def to(self, path: str, fragment: str = "") -> str:
         """The link to a path below build/site, relative for a page so that the site opens from disk."""
-        path, hash_, fragment = path.partition("#")
-        tail = hash_ + quote(fragment)
+        tail = "#" + quote(fragment) if fragment else ""
         if self.at is None:
             return self.base + quote(path.removesuffix("index.html")) + tail
         return quote(relpath(path, dirname(self.at) or ".")) + tail
@@ -36,10 +35,7 @@ class Links:
         if "href" in attributes:
             return attributes["href"]
         if "episode" in attributes:
-            fragment = attributes["fragment"]
-            return self.to(
-                f"{attributes['episode']}/index.html" + (f"#{fragment}" if fragment else "")
-            )
+            return self.to(f"{attributes['episode']}/index.html", attributes["fragment"])
         if "file" in attributes:
             return self.to(f"{self.slug}/{attributes['file']}")
         anchor = "#" + quote(attributes["anchor"])

@@ -7,10 +7,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from pipeline import markdown
 from pipeline.check import Finding, findings
-from pipeline.model import Episode, Listing, Person, Podcast, Publication, Series
+from pipeline.inlines import Links, html
+from pipeline.model import (
+    Email,
+    Episode,
+    Feeds,
+    Listing,
+    MailingList,
+    Person,
+    Podcast,
+    Publication,
+    Series,
+)
+from tests.publications import png
 
 PUBLICATION = Publication(
     title="Ground Truth",
@@ -57,7 +70,7 @@ def root(tmp_path: Path) -> Path:
     """A publication whose one episode has a picture and a table of data beside it."""
     front = "---\ntitle: Six\nnumber: 6\npublished: 2026-06-06T08:00:00Z\nsummary: What happened\n"
     write(tmp_path / "content/06-six/episode.md", f"{front}image: map.png\n---\n")
-    write(tmp_path / "content/06-six/map.png", b"PNG")
+    write(tmp_path / "content/06-six/map.png", png(8, 8))
     write(tmp_path / "content/06-six/data.csv", "a,b\n")
     return tmp_path
 
@@ -158,13 +171,135 @@ def test_words_that_may_stand_twice_are_left_alone(root: Path, body: str) -> Non
     assert found(root, episode(body)) == []
 
 
+# --- the settings ---------------------------------------------------------------------------------
+
+SENDER = Email("News <post@ground.example>")
+
+
+@pytest.mark.parametrize(
+    ("email", "seed", "line", "said"),
+    [
+        (None, "a@ground.example", 0, "there is no [email] table; add one with sender ="),
+        (Email("nobody"), "a@ground.example", 2, "email.sender: "),
+        (Email(SENDER.sender, "nobody"), "a@ground.example", 3, "email.reply_to: "),
+        (SENDER, "nobody", 6, "lists.readers.seeds, number 1: "),
+    ],
+)
+def test_what_would_make_mailing_fail_is_found_before_anything_is_deployed(
+    root: Path, email: Email | None, seed: str, line: int, said: str
+) -> None:
+    if email:
+        text = "[email]\nsender = ''\nreply_to = ''\n\n[lists.readers]\nseeds = []\n"
+        write(root / "content/publication.toml", text)
+    lists = {"readers": MailingList("Readers", seeds=(seed,))}
+    publication = replace(PUBLICATION, email=email, lists=lists)
+    (one,) = findings(publication, (), root / "build", root)
+    assert (one.code, one.severity, one.line) == ("E106", "error", line)
+    assert one.where == "content/publication.toml" and said in str(one)
+
+
+def test_good_addresses_are_no_finding(root: Path) -> None:
+    lists = {"readers": MailingList("Readers", seeds=("a@ground.example",))}
+    publication = replace(PUBLICATION, email=SENDER, lists=lists)
+    assert findings(publication, (), root / "build", root) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"people": (Person("a", "A"), Person("a", "B"))}, 'two people have the id "a"'),
+        ({"feeds": Feeds(limit=0)}, "feeds.limit: 0 is below 1"),
+        ({"feeds": Feeds(hub="ftp://hub")}, 'feeds.hub: "ftp://hub" is not a web address'),
+        ({"podcast": Podcast("Neal", "nobody", "x.png")}, "podcast.owner_email: "),
+    ],
+)
+def test_a_wrong_setting_is_found(root: Path, changes: dict[str, object], said: str) -> None:
+    publication = replace(PUBLICATION, **changes)  # type: ignore[arg-type]
+    (one,) = findings(publication, (), root / "build", root)
+    assert (one.where, one.code, one.severity) == ("content/publication.toml", "E107", "error")
+    assert said in one.message
+
+
+def test_the_line_of_a_setting_is_told(root: Path) -> None:
+    people = '[[people]]\nid = "a"\n\n[[people]]\nname = "B"\nid = "a"\n'
+    write(root / "content/publication.toml", people)
+    publication = replace(PUBLICATION, people=(Person("a", "A"), Person("a", "B")))
+    assert [one.line for one in findings(publication, (), root / "build", root)] == [6]
+
+
+@pytest.mark.parametrize(
+    ("mode", "size", "kind", "faults"),
+    [
+        ("RGB", (1400, 1400), "PNG", 0),
+        ("RGB", (1400, 1400), "JPEG", 0),
+        ("RGB", (1399, 1399), "PNG", 1),
+        ("RGB", (3001, 3001), "PNG", 1),
+        ("RGB", (1400, 1500), "PNG", 1),
+        ("RGBA", (1400, 1400), "PNG", 1),
+        ("RGB", (1400, 1400), "GIF", 2),
+    ],
+)
+def test_artwork_that_directories_refuse_is_found(
+    root: Path, mode: str, size: tuple[int, int], kind: str, faults: int
+) -> None:
+    (root / "artwork").mkdir()
+    Image.new(mode, size).save(root / "artwork/cover.png", kind)
+    assert [one.code for one in found(root)] == ["E107"] * faults
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [({"by": ("neil",)}, 'did you mean "neal"?'), ({"season": 0}, "season: 0 is below 1")],
+)
+def test_wrong_front_matter_is_found(root: Path, changes: dict[str, object], said: str) -> None:
+    (one,) = found(root, episode("Words.", replace(LISTING, **changes)))  # type: ignore[arg-type]
+    assert one.code == "E108" and said in str(one)
+
+
+SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "wrong"),
+    [
+        ("a.png", "no picture", True),
+        ("episode.md", "---\n", True),
+        ("a.svg", SVG.format("<path/>"), False),
+        ("a.svg", SVG.format("<script/>"), True),
+        ("a.svg", SVG.format('<path onclick="x"/>'), True),
+        ("a.svg", SVG.format('<a xlink:href="javascript:x"/>'), True),
+        ("a.svg", SVG.format("<g><foreignObject/></g>"), True),
+        ("a.svg", "<html/>", True),
+    ],
+)
+def test_a_picture_must_be_a_picture(root: Path, name: str, content: str, wrong: bool) -> None:
+    write(root / "content/06-six" / name, content)
+    given = episode(f"![What]({name})\n\nAnd ![what]({name}) here.\n")
+    expected = [("E109", FIRST), ("E109", FIRST + 2)] if wrong else []
+    assert seen(root, given) == expected
+
+
+def test_a_footnote_that_nothing_refers_to_is_a_warning(root: Path) -> None:
+    text = "Words.[^a]\n\n[^a]: Seen.\n[^b]: Unseen.\n\n```\n[^c]: code\n```\n"
+    write(root / "content/06-six/episode.md", text)
+    (one,) = found(root, episode(text))
+    assert (one.code, one.severity, one.line) == ("E111", "warning", 4) and '"b"' in one.message
+
+
+def test_an_episode_that_shows_nothing_on_the_web_is_a_warning(root: Path) -> None:
+    hidden = '::: {.only for="email"}\nWords.\n:::\n\n::: {.except for="web"}\nMore.\n:::\n'
+    (one,) = found(root, episode(hidden))
+    assert (one.code, one.severity, one.line) == ("E112", "warning", FIRST)
+    assert found(root, episode(hidden + "\nEverywhere.\n")) == []
+
+
 # --- links in the source --------------------------------------------------------------------------
 
 
 def test_a_link_to_an_episode_that_is_not_published_is_found(root: Path) -> None:
     five = episode("Words.", replace(LISTING, slug="05-five", number=5))
-    page(root, "06-six/index.html", "")
-    page(root, "05-five/index.html", "")
+    for path in ("index.html", "06-six/index.html", "05-five/index.html"):
+        page(root, path, "")
     link = "Words [there](../05-five/episode.md).\n\n[gone](../05-fife/episode.md)"
     (one,) = found(root, episode(link), five)
     assert (one.code, one.line) == ("E201", FIRST + 2)
@@ -260,10 +395,31 @@ def test_a_built_link_that_leads_nowhere_is_found(root: Path, element: str, code
 
 
 def test_one_broken_link_on_every_page_is_one_finding(root: Path) -> None:
+    page(root, "index.html", "")
     for number in range(5):
         page(root, f"{number}/index.html", '<a href="../about/">About</a>')
     (one,) = found(root)
     assert one.where == "build/site/0/index.html" and "4 other pages do" in one.message
+
+
+@pytest.mark.parametrize("at", ["06-six/index.html", None])
+def test_a_file_with_a_hash_in_its_name_is_linked_whole(root: Path, at: str | None) -> None:
+    links = Links(PUBLICATION.url, at, "06-six")  # None: as the email and the feeds link
+    write(root / "content/06-six/a#b.png", png(8, 8))
+    write(root / "build/site/06-six/a#b.png", png(8, 8))
+    page(root, "index.html", "")
+    given = episode("So ![What](a%23b.png) and [that](a%23b.png).\n")
+    words = html(given.blocks[0].inlines, links)
+    assert words.count('a%23b.png"') == 2
+    page(root, "06-six/index.html", words)
+    assert found(root, given) == []
+    assert links.to("05-five/index.html", "what is").endswith("#what%20is")
+
+
+def test_pages_of_a_build_that_failed_are_not_checked(root: Path) -> None:
+    page(root, "06-six/index.html", '<a href="../index.html">Home</a>')
+    five = episode("Words.", replace(LISTING, slug="05-five", number=5))
+    assert found(root, episode("[Five](../05-five/episode.md)"), five) == []
 
 
 def test_an_empty_page_is_no_crash(root: Path) -> None:

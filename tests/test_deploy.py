@@ -104,8 +104,8 @@ def test_only_what_changed_is_uploaded_and_what_is_gone_is_removed(
 
 
 def test_a_file_that_is_not_ours_is_left_alone(site: Path, tmp_path: Path) -> None:
-    write(tmp_path / "public", {"robots.txt": "theirs", "audio/old.mp3": "theirs"})
     deploy(site, Deploy("public"), tmp_path)
+    write(tmp_path / "public", {"robots.txt": "theirs", "audio/old.mp3": "theirs"})
     (site / "audio" / "06-x.mp3").unlink()
     deploy(site, Deploy("public"), tmp_path)
     assert (tmp_path / "public" / "robots.txt").read_text() == "theirs"
@@ -216,6 +216,42 @@ def test_an_empty_site_does_not_empty_the_target(site: Path, tmp_path: Path) -> 
 def test_a_target_that_overlaps_the_site_is_refused(site: Path, tmp_path: Path, to: str) -> None:
     with pytest.raises(AuthorError, match=r"deploy\.to"):
         deploy(site, Deploy(to), tmp_path)
+
+
+AUTHORS = ("content", "audio", "templates", ".simulcast", ".git")
+
+
+@pytest.mark.parametrize("to", [*AUTHORS, *(f"{one}/x" for one in AUTHORS), "build/www", "x/../.."])
+def test_a_target_among_the_authors_files_is_refused(site: Path, tmp_path: Path, to: str) -> None:
+    write(tmp_path, {f"{one}/x/mine.png": "mine" for one in AUTHORS})
+    for one in (to, f"file://{tmp_path / to}"):
+        with pytest.raises(AuthorError, match=r"deploy\.to: .* lie in each other") as refused:
+            deploy(site, Deploy(one, pages=True), tmp_path)
+        assert refused.value.where == "content/publication.toml"
+
+
+def test_a_home_folder_is_written_in_full(site: Path, tmp_path: Path) -> None:
+    with pytest.raises(AuthorError, match="write the folder in full"):
+        deploy(site, Deploy("~/site"), tmp_path)
+    assert not (tmp_path / "~").exists()
+
+
+def test_a_folder_that_holds_somebodys_files_is_refused(site: Path, tmp_path: Path) -> None:
+    write(tmp_path / "public", {"README.md": "a checkout", "index.html": "theirs"})
+    with pytest.raises(AuthorError, match=r'holds "index\.html", which we did not put there'):
+        deploy(site, Deploy("public"), tmp_path)
+    assert (tmp_path / "public" / "index.html").read_text() == "theirs"
+
+
+@pytest.mark.parametrize(
+    ("theirs", "pages"), [("README.md", False), (".git/HEAD", False), ("old.html", True)]
+)
+def test_a_checkout_to_publish_from_is_a_target(
+    site: Path, tmp_path: Path, theirs: str, pages: bool
+) -> None:
+    write(tmp_path / "public", {theirs: "a checkout"})
+    assert len(deploy(site, Deploy("public", pages=pages), tmp_path).uploaded) >= len(SITE)
+    assert (tmp_path / "public" / theirs).read_text() == "a checkout"
 
 
 @pytest.mark.parametrize("to", ["nosuch://bucket/x", "s3x://bucket"])

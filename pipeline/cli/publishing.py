@@ -394,7 +394,8 @@ def status(session: Session, episode: str | None) -> None:
     elif not found:
         click.echo("Nothing was mailed yet.")
     else:
-        names = ("audience", "accepted", "refused", "deferred", "unknown", "skipped", "planned")
+        states = ("accepted", "refused", "skipped", "planned", "sending", "deferred", "unknown")
+        names = ("audience", *states)
         rows: list[tuple[str, ...]] = [("edition", "list", *names, "")]
         rows += [
             (

@@ -53,6 +53,7 @@ def add(session: Session, addresses: tuple[str, ...], name: str, again: bool) ->
     from pipeline.cli.terminal import answer, count
 
     name = list_named(session, name)
+    _check(addresses)
     with ledger(session) as book:
         added = book.add(name, addresses, session.now, again=again)
     if session.json:
@@ -67,13 +68,27 @@ def add(session: Session, addresses: tuple[str, ...], name: str, again: bool) ->
         )
 
 
+def _check(addresses: tuple[str, ...]) -> None:
+    """Refuse all if one is wrong; the author typed them, so their own words may be shown."""
+    from pipeline.delivery.addresses import AddressError, normalised
+
+    wrong = []
+    for written in addresses:
+        try:
+            normalised(written)
+        except AddressError as error:
+            wrong.append(f'"{written}": {error}')
+    if wrong:
+        raise SimulcastError("\n".join([*wrong, "Nobody was added."]))
+
+
 @subscribers.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @_list
 @everywhere
 def import_(session: Session, file: Path, name: str) -> None:
     """Put the addresses of a CSV file on a list; rows that are refused are named by line."""
-    from pipeline.cli.terminal import answer, complain, count
+    from pipeline.cli.terminal import answer, complain
     from pipeline.delivery.subscribers import import_csv
 
     name = list_named(session, name)
@@ -95,10 +110,15 @@ def import_(session: Session, file: Path, name: str) -> None:
             }
         )
     else:
-        click.echo(
-            f"{name}: {added.added:,} added, {added.already:,} on it already, {added.left:,} had left it, "
-            f"{count(len(found.refused), 'row')} refused."
-        )
+        lines = ", ".join(f"line {line:,}" for line, _ in found.refused[:9])
+        said = [
+            f"{added.added:,} added",
+            f"{added.already:,} on it already" if added.already else "",
+            f"{added.left:,} left it and stay off" if added.left else "",
+            f"{len(found.refused):,} refused: {lines}" if found.refused else "",
+        ]
+        more = " …" if len(found.refused) > 9 else "."
+        click.echo(f"{name}: {', '.join(filter(None, said))}{more}")
         complain(f"{file}:{line}: {reason}" for line, reason in found.refused)
     if found.refused:
         raise SystemExit(1)

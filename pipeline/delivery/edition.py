@@ -70,10 +70,10 @@ def addressed(publication: Publication) -> Email:
     """The [email] table, once its addresses are known to be good; raises AuthorError."""
     email = publication.email
     if email is None:
-        raise AuthorError(SETTINGS, None, 'there is no [email] table; add one with from = "…"')
-    for setting, written in (("from", email.sender), ("reply_to", email.reply_to)):
+        raise AuthorError(SETTINGS, None, 'there is no [email] table; add one with sender = "…"')
+    for setting, written in (("sender", email.sender), ("reply_to", email.reply_to)):
         try:
-            if written or setting == "from":
+            if written or setting == "sender":
                 mailbox(written)
         except AddressError as error:
             raise AuthorError(

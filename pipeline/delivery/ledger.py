@@ -240,39 +240,28 @@ class Ledger:
     # --- subscribers ------------------------------------------------------------------------------
 
     def add(
-        self, name: str, addresses: Iterable[str], at: datetime, *, again: bool = False
+        self,
+        name: str,
+        addresses: Iterable[str],
+        at: datetime,
+        *,
+        again: bool = False,
+        state: str = "confirmed",
     ) -> Added:
         """Put addresses on a list, each once; raises AddressError, and then adds none.
 
         Who has left the list stays off it, unless `again` says that they asked to come back.
+        state: of those who are new to it, confirmed or unconfirmed.
         """
         wanted = {key(address): address for address in map(normalised, addresses)}
         added = already = left = 0
         with self._transaction() as connection:
             mailing_list = _list_id(connection, name)
             ids = _subscriber_ids(connection, wanted)
-            states = {
-                row.subscriber: row.state
-                for some in _portions(list(ids))
-                for row in connection.execute(
-                    select(subscriptions.c.subscriber, subscriptions.c.state).where(
-                        subscriptions.c.list == mailing_list, subscriptions.c.subscriber.in_(some)
-                    )
-                )
-            }
-            fresh = [
-                {
-                    "list": mailing_list,
-                    "subscriber": one,
-                    "state": "confirmed",
-                    "since": at.isoformat(),
-                }
-                for one in ids
-                if one not in states
-            ]
+            states = _states(connection, mailing_list, ids)
+            fresh = [one for one in ids if one not in states]
             gone = [one for one in ids if states.get(one) == "unsubscribed"]
-            if fresh:
-                connection.execute(insert(subscriptions), fresh)
+            _subscribe(connection, mailing_list, fresh, state, at)
             if again:
                 for one in gone:
                     _set_subscription(connection, mailing_list, one, "confirmed", at)
@@ -280,6 +269,23 @@ class Ledger:
             left = 0 if again else len(gone)
             already = len(ids) - added - left
         return Added(added, already, left)
+
+    def leave(self, name: str, addresses: Iterable[str], at: datetime) -> int:
+        """Note that addresses have left a list, known on it or not; how many, each once.
+
+        Raises AddressError, and then notes none.
+        """
+        wanted = {key(address): address for address in map(normalised, addresses)}
+        with self._transaction() as connection:
+            mailing_list = _list_id(connection, name)
+            ids = _subscriber_ids(connection, wanted)
+            states = _states(connection, mailing_list, ids)
+            fresh = [one for one in ids if one not in states]
+            _subscribe(connection, mailing_list, fresh, "unsubscribed", at)
+            for one in ids:
+                if states.get(one, "unsubscribed") != "unsubscribed":
+                    _take_off(connection, mailing_list, one, at)
+        return len(ids)
 
     def remove(self, name: str, address: str, at: datetime) -> bool:
         """Take an address off a list and out of editions still going to it; whether it was on."""
@@ -296,18 +302,7 @@ class Ledger:
             ).one_or_none()
             if found is None:
                 return False
-            _set_subscription(connection, found.list, found.subscriber, "unsubscribed", at)
-            connection.execute(
-                update(deliveries)
-                .where(
-                    deliveries.c.subscriber == found.subscriber,
-                    deliveries.c.state.in_(("planned", "deferred")),
-                    deliveries.c.edition.in_(
-                        select(editions.c.id).where(editions.c.list == found.list)
-                    ),
-                )
-                .values(state="skipped", reason="unsubscribed")
-            )
+            _take_off(connection, found.list, found.subscriber, at)
         return True
 
     def subscribers(self, name: str | None = None) -> list[Subscriber]:
@@ -571,6 +566,44 @@ def _set_subscription(
         update(subscriptions)
         .where(subscriptions.c.list == mailing_list, subscriptions.c.subscriber == subscriber)
         .values(state=state, since=at.isoformat())
+    )
+
+
+def _states(connection: Connection, mailing_list: int, ids: Sequence[int]) -> dict[int, str]:
+    """The state of each of these subscribers who is, or was, on a list."""
+    return {
+        row.subscriber: row.state
+        for some in _portions(ids)
+        for row in connection.execute(
+            select(subscriptions.c.subscriber, subscriptions.c.state).where(
+                subscriptions.c.list == mailing_list, subscriptions.c.subscriber.in_(some)
+            )
+        )
+    }
+
+
+def _subscribe(
+    connection: Connection, mailing_list: int, ids: Sequence[int], state: str, at: datetime
+) -> None:
+    rows = [
+        {"list": mailing_list, "subscriber": one, "state": state, "since": at.isoformat()}
+        for one in ids
+    ]
+    if rows:
+        connection.execute(insert(subscriptions), rows)
+
+
+def _take_off(connection: Connection, mailing_list: int, subscriber: int, at: datetime) -> None:
+    """Unsubscribe somebody from a list, and from its editions still going to them."""
+    _set_subscription(connection, mailing_list, subscriber, "unsubscribed", at)
+    connection.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.subscriber == subscriber,
+            deliveries.c.state.in_(("planned", "deferred")),
+            deliveries.c.edition.in_(select(editions.c.id).where(editions.c.list == mailing_list)),
+        )
+        .values(state="skipped", reason="unsubscribed")
     )
 
 

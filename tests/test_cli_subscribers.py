@@ -1,0 +1,70 @@
+"""The commands for subscribers, as a person types them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from pipeline.cli.subscribing import LEDGER
+from pipeline.delivery.edition import Edition
+from pipeline.delivery.ledger import Ledger
+from tests.publications import small, write
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def simulcast(root: Path, *words: str) -> Result:
+    return CliRunner().invoke(
+        main, [*words, "--root", str(root), "--now", NOW.isoformat()], catch_exceptions=False
+    )
+
+
+def subscribers(root: Path, *words: str) -> Result:
+    return simulcast(root, "subscribers", *words)
+
+
+def test_a_wrong_address_is_shown_and_nobody_is_added(tmp_path: Path) -> None:
+    small(tmp_path)
+    result = subscribers(tmp_path, "add", "x@example.org", "bad", "ok@example.org")
+    assert result.exit_code == 1
+    assert '"bad": ' in result.stderr and "Nobody was added" in result.stderr
+    assert "x@example.org" not in result.stderr
+    assert subscribers(tmp_path, "export").stdout == "address,list,state,since\n"
+
+
+def test_an_import_says_how_many_were_added_and_which_refused(tmp_path: Path) -> None:
+    small(tmp_path)
+    rows = "email\na@example.org\nb@example.org\nbad\nc@example.org\n"
+    result = subscribers(tmp_path, "import", str(write(tmp_path, "in.csv", rows)))
+    assert result.exit_code == 1
+    assert result.stdout == "readers: 3 added, 1 refused: line 4.\n"
+    assert "in.csv:4: " in result.stderr and "bad" not in result.stderr
+
+
+def test_the_columns_of_status_add_up_after_a_kill(tmp_path: Path) -> None:
+    frozen = Edition(
+        "readers", "Readers", "guid", "01-first", 1, NOW, "First", "a@example.org", "", "", ""
+    )
+    with Ledger.open(small(tmp_path) / LEDGER) as book:
+        book.add("readers", [f"{letter}@example.org" for letter in "abcde"], NOW)
+        number = book.plan(frozen, (), NOW)
+        assert number
+        book.advance(number, (), after=0, batch=2, repeat=True)
+    result = simulcast(tmp_path, "status")
+    headings, row, *_ = (line.split() for line in result.stdout.splitlines())
+    counts = dict(zip(headings[2:], map(int, row[2 : len(headings)]), strict=True))
+    assert counts["sending"] == 2 and counts.pop("audience") == 5 == sum(counts.values())
+
+
+def test_an_export_can_be_imported_without_subscribing_who_left(tmp_path: Path) -> None:
+    small(tmp_path)
+    subscribers(tmp_path, "add", "a@example.org", "b@example.org")
+    subscribers(tmp_path, "remove", "b@example.org")
+    text = subscribers(tmp_path, "export").stdout
+    (tmp_path / ".simulcast" / "ledger.db").rename(tmp_path / "old.db")
+    result = subscribers(tmp_path, "import", str(write(tmp_path, "in.csv", text)))
+    assert result.stdout == "readers: 1 added, 1 left it and stay off.\n"
+    assert subscribers(tmp_path, "export").stdout == text
