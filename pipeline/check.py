@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import unquote, urljoin
 
-from pipeline.delivery.addresses import AddressError, normalised
-from pipeline.delivery.edition import addressed, seeds
+from pipeline.delivery.edition import addressed, fault, seeds
 from pipeline.errors import AuthorError, MediaError, suggestion
 from pipeline.media import VECTOR, picture_size
 from pipeline.model import Block, Episode, Inline, Publication
@@ -104,13 +103,11 @@ def _of_settings(publication: Publication, root: Path) -> Iterator[Finding]:
     if feeds.hub and not re.match(r"https?://[^\s/]", feeds.hub):
         message = f'feeds.hub: "{feeds.hub}" is not a web address'
         yield refused("feeds", "hub", message, 'begin it with "https://"')
-    try:
-        normalised(podcast.owner_email)
-    except AddressError as error:
-        message = f"podcast.owner_email: {error}"
+    if wrong := fault(podcast.owner_email):
+        message = f"podcast.owner_email: {wrong}"
         yield refused("podcast", "owner_email", message, "write post@example.org")
-    for fault in _of_artwork(root / podcast.artwork):
-        message = f'podcast.artwork: "{podcast.artwork}" {fault}'
+    for amiss in _of_artwork(root / podcast.artwork):
+        message = f'podcast.artwork: "{podcast.artwork}" {amiss}'
         mend = "podcast directories take a square PNG or JPEG, RGB, of 1400 to 3000 pixels a side"
         yield refused("podcast", "artwork", message, mend)
 

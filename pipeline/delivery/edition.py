@@ -95,6 +95,15 @@ def seeds(publication: Publication, name: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def fault(address: str) -> str:
+    """Why no mail can reach an address of the author's own; "" if it can."""
+    try:
+        normalised(address)
+    except AddressError as error:
+        return str(error)
+    return ""
+
+
 def one_line(words: str) -> str:
     """Words as a header holds them: one line, no control characters."""
     printed = (" " if unicodedata.category(c) == "Cc" else c for c in words)
