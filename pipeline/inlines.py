@@ -75,10 +75,12 @@ def _html(inline: Inline, links: Links) -> str:
         source = links.to(f"{links.slug}/{attributes['src']}")
         return f'<img src="{escape(source)}" alt="{escape(attributes["alt"])}"/>'
     if kind == "note":
-        number, name = attributes["number"], attributes["id"]
+        number, name, back = attributes["number"], attributes["id"], attributes["from"]
         if links.at is None:
             return f"<sup>{number}</sup>"
-        return f'<sup class="note"><a href="#{name}" id="{name}-from" role="doc-noteref">{number}</a></sup>'
+        return (
+            f'<sup class="note"><a href="#{name}" id="{back}" role="doc-noteref">{number}</a></sup>'
+        )
     raise ValueError(f"no HTML for inline {kind}")
 
 

@@ -469,7 +469,9 @@ class _Reader:
                 yield Inline("code", node.content)
             elif node.type == "footnote_ref":
                 number = str(int(node.meta["id"]) + 1)
-                yield Inline("note", attributes={"number": number, "id": f"fn-{number}"})
+                again = f"-{node.meta['subId'] + 1}" if node.meta["subId"] else ""
+                names = {"number": number, "id": f"fn-{number}", "from": f"fn-{number}-from{again}"}
+                yield Inline("note", attributes=names)
             elif node.type == "image":
                 yield self.image(node)
             elif node.type == "link":

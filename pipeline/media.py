@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import MediaError
-from pipeline.stage import Artifacts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.stage import Artifacts
 
 VECTOR = (".svg",)
 """Pictures without pixels: they have no size to tell."""

@@ -120,6 +120,8 @@ class Desk:
         self.root, self.jobs = root, max(1, jobs)
         self.reporter: Reporter = reporter or Silent()
         self.stages = installed() if stages is None else dict(stages)
+        for stage in self.stages.values():
+            _code(stage.function.__module__)  # now: an edit while we work is not what we ran
         remembered = identity.recorded(root)
         self.publication = _identified(config.publication(root), remembered)
         self.contents = source.contents(root, self.publication, remembered)
@@ -407,17 +409,17 @@ _INHERITED: list[Store] = []
 def _in_processes(desk: Desk, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]:
     """The tasks in forked processes, which share what was read; in this one where the system cannot fork."""
     import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+
+    from pipeline.processes import pool
 
     if "fork" not in multiprocessing.get_all_start_methods():
         yield from ((task, _result(desk, task)) for task in tasks)
         return
     _AT_WORK.append((desk, tasks))
     try:
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(desk.jobs, mp_context=context, initializer=_alone) as pool:
+        with pool(desk.jobs, "fork", _alone) as workers:
             size = max(1, min(64, len(tasks) // (desk.jobs * 4)))
-            for done, result in enumerate(pool.map(_at_work, range(len(tasks)), chunksize=size)):
+            for done, result in enumerate(workers.map(_at_work, range(len(tasks)), chunksize=size)):
                 yield tasks[done], result
                 desk.reporter.progress(tasks[done].stage.name, "", done + 1, len(tasks), "episodes")
     finally:

@@ -221,6 +221,7 @@ def _environment(templates: Templates) -> Environment:
     environment.filters |= {
         "blocks": jinja2.pass_context(_blocks),
         "inlines": jinja2.pass_context(_inlines),
+        "markdown": markdown.blocks,
         "prose": jinja2.pass_context(_prose),
         "words": words,
         "day": jinja2.pass_context(_day),

@@ -289,7 +289,7 @@ def test_a_new_episode_takes_the_next_number_and_is_refused_until_written(tmp_pa
         main, ["check", "--root", str(tmp_path), "--now", "2100-01-01T00:00:00Z"]
     )
     assert result.exit_code == 1
-    assert "02-groe-zwei/episode.md:5: E1" in result.stderr
+    assert "02-groe-zwei/episode.md:6: E1" in result.stderr
 
 
 def test_help_names_every_command_and_stage() -> None:

@@ -100,7 +100,7 @@ def both_parts(
     audio: Artifacts | None = None,
 ) -> tuple[str, str]:
     """The HTML and the plain text that the email stage yields."""
-    html, text = email.function(
+    html, text, *_ = email.function(
         publication=publication,
         listing=episode.listing,
         episode=episode,

@@ -222,3 +222,10 @@ def test_every_fence_kind_can_be_read() -> None:
 
 def test_letters_of_any_script_make_an_id() -> None:
     assert slugify("Größe – أهلا 你好!") == "grösse-أهلا-你好"
+
+
+def test_a_footnote_mentioned_twice_is_linked_back_from_each_place() -> None:
+    (paragraph,) = document("A[^x] and B[^x].\n\n[^x]: note").blocks
+    notes = [inline.attributes for inline in paragraph.inlines if inline.kind == "note"]
+    assert [note["id"] for note in notes] == ["fn-1", "fn-1"]
+    assert [note["from"] for note in notes] == ["fn-1-from", "fn-1-from-2"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -341,3 +343,22 @@ def test_a_piece_cut_off_while_made_is_not_kept(tmp_path: Path) -> None:
     assert store.find("key") is None
     assert list((store.home / "scratch").iterdir()) == []
     store.close()
+
+
+def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
+    """A worker holds the write end of a pipe: the read end sees its end only once every worker is gone."""
+    code = (
+        "import signal\n"
+        "from pipeline.processes import pool\n"
+        "workers = pool(2, 'fork')\n"
+        "waiting = [workers.submit(signal.pause) for _ in range(2)]\n"
+        "print('begun', flush=True)\n"
+        "waiting[0].result()\n"
+    )
+    begun = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert begun.stdout is not None
+    with begun.stdout as out:
+        assert out.readline() == "begun\n"
+        begun.kill()
+        begun.wait()
+        assert out.read() == ""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline import __version__
 from pipeline.errors import OutsideError, SimulcastError
 from pipeline.stage import GROUP, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMANDS = {
     "new": "beginning:new",
@@ -62,18 +64,15 @@ class Commands(click.Group):
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         stages = installed()
-        limit = formatter.width - 6 - max(map(len, [*COMMANDS, *stages]), default=0)
-        rows = [(name, self._short(context, name, limit)) for name in COMMANDS]
+        rows = [(name, _first_line(self.get_command(context, name))) for name in COMMANDS]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
         with formatter.section(
             "Stages (each makes one thing, and what it needs: simulcast audio 06)"
         ):
-            formatter.write_dl([(name, _short(one.help, limit)) for name, one in stages.items()])
-
-    def _short(self, context: click.Context, name: str, limit: int) -> str:
-        command = self.get_command(context, name)
-        return command.get_short_help_str(limit) if command else ""
+            formatter.write_dl(
+                [(name, one.help.partition("\n")[0]) for name, one in stages.items()]
+            )
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command; what we refuse is said in one place, and sets the exit code."""
@@ -84,8 +83,8 @@ class Commands(click.Group):
             sys.exit(OUTSIDE if isinstance(error, OutsideError) else 1)
 
 
-def _short(text: str, limit: int) -> str:
-    return click.Command(None, help=text).get_short_help_str(limit)
+def _first_line(command: click.Command | None) -> str:
+    return ((command.help if command else "") or "").partition("\n")[0]
 
 
 def _stage_names() -> list[str]:

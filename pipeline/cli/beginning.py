@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import Session, everywhere
 from pipeline.errors import SimulcastError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @click.group()

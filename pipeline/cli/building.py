@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +11,8 @@ from pipeline.errors import AuthorError, SimulcastError, suggestion
 from pipeline.stage import Stage, chosen, installed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from pipeline.check import Finding
     from pipeline.cli.terminal import Terminal
     from pipeline.runner import Desk, Report

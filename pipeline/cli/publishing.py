@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from pipeline.cli.subscribing import LEDGER, ledger, list_named
 from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.ledger import Ledger, Sums
     from pipeline.deploy import Deployed
@@ -284,7 +285,16 @@ def _where(
         ("Scheduled", one.slug, f"for {one.published:%Y-%m-%d %H:%M %Z}")
         for one in report.scheduled
     ]
-    rows.append(("Next", "simulcast preview", _next(desk)))
+    if not deployed.target:
+        rows.append(
+            (
+                "Deploy",
+                "nowhere yet",
+                "to publish: name a place in content/publication.toml, [deploy] to",
+            )
+        )
+    command = "make preview" if (desk.root / "Makefile").exists() else "simulcast preview"
+    rows.append(("Next", command, "see and hear it as your readers do"))
     return table(rows)
 
 
@@ -299,7 +309,7 @@ def _audio(desk: Desk) -> list[tuple[str, str, str]]:
         facts = made.ending(f"{listing.slug}.json") if made else None
         if facts:
             known = json.loads(facts.text())
-            how = "narrated" if known["source"] == "narration" else "recorded"
+            how = f"narrated by {known['voice']}" if known["source"] == "narration" else "recorded"
             rows.append(
                 (
                     "Audio",
@@ -308,12 +318,6 @@ def _audio(desk: Desk) -> list[tuple[str, str, str]]:
                 )
             )
     return rows
-
-
-def _next(desk: Desk) -> str:
-    if not desk.publication.deploy.to:
-        return "then name a place for the site: [deploy] to = in content/publication.toml"
-    return "reads as your readers do"
 
 
 # --- send, status ----------------------------------------------------------------------------------

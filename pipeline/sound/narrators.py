@@ -6,17 +6,17 @@ import ctypes
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources.abc import Traversable
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from pipeline.errors import NarrationError, suggestion
+from pipeline.processes import pool
 
 if TYPE_CHECKING:
     import numpy
@@ -77,9 +77,10 @@ def spoken_by(reading: Reading, texts: list[str], jobs: int) -> Iterator[tuple[s
     if chosen.light or not texts:
         yield from ((text, chosen.say(text)) for text in texts)
         return
-    with _processes(min(jobs, len(texts))) as pool:
+    # Spawned, since a forked copy of a program with threads may hang.
+    with pool(min(jobs, len(texts)), "spawn") as speakers:
         try:
-            waiting = {pool.submit(_say, reading, text): text for text in texts}
+            waiting = {speakers.submit(_say, reading, text): text for text in texts}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         except BrokenProcessPool as error:
@@ -87,12 +88,7 @@ def spoken_by(reading: Reading, texts: list[str], jobs: int) -> Iterator[tuple[s
                 f"{reading.narrator} died while speaking; is there memory enough for {jobs} at once?"
             ) from error
         finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _processes(count: int) -> Executor:
-    # Spawned, since a forked copy of a program with threads may hang.
-    return ProcessPoolExecutor(max(1, count), mp_context=get_context("spawn"))
+            speakers.shutdown(cancel_futures=True)
 
 
 def _say(reading: Reading, text: str) -> PCM:

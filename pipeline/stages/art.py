@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MediaError, TemplateError
-from pipeline.model import Listing, Publication
 from pipeline.stage import Artifact, Files, stage
-from pipeline.templates import Templates
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
     from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
     from PIL.ImageFont import FreeTypeFont
+
+    from pipeline.model import Listing, Publication
+    from pipeline.templates import Templates
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 72
 SCALE = 2

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.model import Listing, Publication, Recording, Sound
 from pipeline.stage import Artifact, Artifacts, Files, Progress, Shelf, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.model import Listing, Publication, Recording, Sound
     from pipeline.sound.mastering import Target
     from pipeline.sound.tags import Chapter, Tags
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pipeline.model import Listing
 from pipeline.stage import Artifact, Artifacts, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.model import Listing
 
 
 @stage(per="episode")

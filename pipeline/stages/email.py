@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import media
 from pipeline.errors import AuthorError, TemplateError
-from pipeline.model import Episode, Listing, Place, Publication
 from pipeline.stage import Artifact, Artifacts, stage
-from pipeline.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.model import Episode, Listing, Place, Publication
+    from pipeline.templates import Templates
 
 WIDTH = 72
 """Columns of a line of plain text."""

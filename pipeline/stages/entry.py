@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from pipeline.model import Episode, Listing, Place, Publication
 from pipeline.stage import Artifact, stage
-from pipeline.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.model import Episode, Listing, Place, Publication
+    from pipeline.templates import Templates
 
 
 @stage(per="episode", libraries=("jinja2",))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from pipeline.model import Listing, Publication
 from pipeline.stage import Artifact, Artifacts, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.model import Listing, Publication
 
 
 @stage(per="publication", libraries=("feedgen", "lxml"))

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import wave
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import NarrationError
-from pipeline.model import Listing, Narration, Recording
 from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.model import Listing, Narration, Recording
     from pipeline.sound.narrators import Reading
 
 # What the default voice needs: one of these installed later, or another version, is another narration.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline import markdown, media
-from pipeline.inlines import Links
-from pipeline.model import Block, Episode, Listing, Person, Place, Publication
+from pipeline import media
 from pipeline.stage import Artifact, Artifacts, Files, stage
-from pipeline.templates import Templates, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pipeline.inlines import Links
+    from pipeline.model import Block, Episode, Listing, Person, Place, Publication
+    from pipeline.templates import Templates
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
 PAUSE = 0.6
@@ -33,6 +36,9 @@ def page(
     transcript: Artifacts,
 ) -> Iterator[Artifact]:
     """The episode's page, to read and to hear, and the pictures on it."""
+    from pipeline.inlines import Links
+    from pipeline.templates import shown
+
     path = f"{listing.slug}/index.html"
     pictures = {name: files(f"content/{listing.slug}/{name}") for name in episode.files}
     links = Links(publication.url, path, listing.slug)
@@ -46,7 +52,7 @@ def page(
         "episode": episode,
         "place": place,
         "path": path,
-        "authors": [_author(person) for person in publication.authors(listing)],
+        "authors": publication.authors(listing),
         "corrections": [block for block in _walk(blocks) if block.kind == "correction"],
         "lead": _lead(listing, blocks),
         "sizes": {
@@ -71,12 +77,10 @@ def _walk(blocks: Iterable[Block]) -> Iterator[Block]:
         yield from block.walk()
 
 
-def _author(person: Person) -> Mapping[str, Any]:
-    return {"person": person, "about": markdown.blocks(person.about), "image": person.portrait}
-
-
 def _lead(listing: Listing, blocks: Iterable[Block]) -> tuple[Block, ...]:
     """The episode's picture, at the top, unless the text shows it anyway."""
+    from pipeline.model import Block
+
     placed = {block.attributes["src"] for block in _walk(blocks) if block.kind == "figure"}
     if not listing.image or listing.image in placed:
         return ()

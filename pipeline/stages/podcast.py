@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from pipeline import media
 from pipeline.errors import MediaError
-from pipeline.model import Listing, Publication
 from pipeline.stage import Artifact, Artifacts, Files, stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pipeline.model import Listing, Publication
 
 NOTHING = Artifacts()
 

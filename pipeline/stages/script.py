@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline.errors import TemplateError, suggestion
-from pipeline.model import Episode, Listing, Place, Publication, words
 from pipeline.stage import Artifact, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipeline.model import Episode, Listing, Place, Publication
     from pipeline.sound.speech import Speech
     from pipeline.templates import Templates
 
@@ -43,6 +44,8 @@ def script(
 
 def chapters_of(read: Speech, episode: Episode) -> list[dict[str, object]]:
     """The chapters by their headings; the words before the first are a chapter named like the episode."""
+    from pipeline.model import words
+
     titles = {
         block.attributes["id"]: words(block.inlines)
         for top in episode.blocks

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parseaddr
 from itertools import groupby
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from pipeline import markdown, media
+from pipeline import media
 from pipeline.errors import MediaError
-from pipeline.inlines import Links
-from pipeline.model import Listing, Publication, SeriesEntry
 from pipeline.stage import Artifact, Artifacts, Files, stage
-from pipeline.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pipeline.model import Listing, Publication, SeriesEntry
+    from pipeline.templates import Templates
 
 ON_HOME = 10
 """How many earlier episodes the home page lists."""
@@ -63,16 +65,12 @@ def _pages(
     audio: Mapping[str, Artifacts],
 ) -> Iterator[Artifact]:
     shared = {"publication": publication, "apps": _apps(publication), "mail": _mail(publication)}
-    people = [
-        {"person": person, "about": markdown.blocks(person.about), "image": person.portrait}
-        for person in publication.people
-    ]
     home = _home(publication, episodes, files, audio)
     root = urlsplit(publication.url).path
     for name, path, values in (
         ("home", "index.html", home),
         ("subscribe", "subscribe/index.html", {}),
-        ("about", "about/index.html", {"people": people}),
+        ("about", "about/index.html", {"people": publication.people}),
         ("404", "404.html", {"root": root}),
     ):
         text = templates.render(f"web/{name}.html", at=path, path=path, **shared, **values)
@@ -112,6 +110,8 @@ def _picture(listing: Listing, files: Files) -> Mapping[str, Any]:
 
 
 def _audio(heard: media.Enclosure, publication: Publication) -> Mapping[str, Any]:
+    from pipeline.inlines import Links
+
     url = Links(publication.url, "index.html").to(heard.path)
     return {"url": url, "duration": heard.duration, "size": heard.size, "type": heard.type}
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from pipeline.model import Listing
 from pipeline.stage import Artifact, Artifacts, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pipeline.model import Listing
     from pipeline.sound.captions import Caption
 
 SPEAKERS = {"default": "Narrator", "quote": "Quotation"}
