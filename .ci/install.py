@@ -107,11 +107,20 @@ def install(part):
     name = "Simulcast itself" if part == "project" else f"what {lock} locks"
     with Step(f"Installing {name}") as step:
         if step.run(command, pip_environment()):
+            if part == "project":
+                point_home()
             return True
         if part not in WITHOUT:
             step.fail("Nothing was published. With a network, run it again.")
         step.give_up(WITHOUT[part])
         return False
+
+
+def point_home():
+    """Say relatively where the code lies: before 3.13, Python cannot read every name in every locale."""
+    for pointer in VENV.glob("lib/*/site-packages/*.pth"):
+        if pointer.read_bytes().strip() == os.fsencode(ROOT):
+            pointer.write_text(os.path.relpath(ROOT, pointer.parent) + "\n", encoding="ascii")
 
 
 @functools.cache

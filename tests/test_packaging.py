@@ -109,12 +109,13 @@ def test_what_the_code_imports_is_declared_and_what_is_declared_is_imported() ->
 # --- the installer, on packages made here --------------------------------------------------------
 
 BACKEND = """\
+import os
 import zipfile
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
     name = "tiny-1-py3-none-any.whl"
     with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        wheel.writestr("tiny.pth", "src")
+        wheel.writestr("tiny.pth", os.getcwd())
         wheel.writestr("tiny-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: tiny\\nVersion: 1\\n")
         wheel.writestr("tiny-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
         wheel.writestr("tiny-1.dist-info/RECORD", "")
@@ -198,6 +199,20 @@ def test_it_installs_what_is_missing_in_few_words_and_a_second_time_says_nothing
     third = checkout.install("core", "voice", "test")
     assert checkout.has("needed_test")
     assert third.stdout.count("Installing") == 1
+
+
+def test_it_works_in_any_folder_and_any_locale(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path / "in Łódź, ünter 我", tmp_path / "wheels")
+    ran = checkout.install("core", "voice", LC_ALL="C", LANG="C")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    imports = subprocess.run(
+        [checkout.root / ".venv" / "bin" / "python", "-c", "import backend, needed_voice"],
+        cwd=tmp_path,
+        env={**os.environ, "LC_ALL": "C"},
+        capture_output=True,
+        text=True,
+    )
+    assert imports.returncode == 0, imports.stderr
 
 
 def test_leftovers_in_the_users_pip_configuration_do_no_harm(checkout: Checkout) -> None:
