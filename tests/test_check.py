@@ -263,7 +263,7 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/19
     ("name", "content", "wrong"),
     [
         ("a.png", "no picture", True),
-        ("episode.md", "---\n", True),
+        ("notes.md", "Words.\n", True),
         ("a.svg", SVG.format("<path/>"), False),
         ("a.svg", SVG.format("<script/>"), True),
         ("a.svg", SVG.format('<path onclick="x"/>'), True),
