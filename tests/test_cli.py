@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from email.header import decode_header, make_header
 from pathlib import Path
 
 import pytest
@@ -419,3 +420,23 @@ def test_publishing_leaves_the_authors_files_alone(published: Path) -> None:
         "published.json",
         "publication.toml",
     }
+
+
+def test_a_language_that_no_voice_reads_is_published_without_one(tmp_path: Path) -> None:
+    settings = SETTINGS.replace('language = "en"', 'language = "ar"').replace(
+        'title = "Small Letter"', 'title = "رسالة صغيرة 😀"', 1
+    )
+    text = (
+        front_matter(title="الذهب 🥇 & <b>") + "مرحبا بالعالم. هذه **جملة**.\n\n## عنوان\n\nنص.\n"
+    )
+    refused = simulcast(small(tmp_path, settings, e01_first=text), "publish")
+    assert refused.exit_code == 1
+    assert 'nanotts does not read "ar"' in refused.stderr
+    assert 'write narrator = "none"' in refused.stderr
+    small(tmp_path, settings.replace('"nanotts"', '"none"'), e01_first=text)
+    result = simulcast(tmp_path, "publish")
+    assert result.exit_code == 0, result.output
+    assert 'dir="rtl"' in (tmp_path / "build/site/01-first/index.html").read_text()
+    assert not (tmp_path / "build/site/audio").exists()
+    (message,) = mailbox.Maildir(tmp_path / "build/outbox")
+    assert str(make_header(decode_header(message["Subject"]))) == "الذهب 🥇 & <b>"

@@ -366,6 +366,9 @@ def _fill_memory(byte: int) -> None:
         mallopt(-6, byte)  # M_PERTURB: new memory is filled with the complement of this byte
 
 
+NOBODY = "none"
+"""In place of a narrator: what has no recording is not heard."""
+
 NARRATORS: Mapping[str, Callable[[Reading], Narrator]] = {"kokoro": Kokoro, "nanotts": Nanotts}
 
 SLOWEST, FASTEST = 0.5, 2.0
@@ -374,10 +377,12 @@ SLOWEST, FASTEST = 0.5, 2.0
 
 def mistakes(reading: Reading) -> Iterator[tuple[str, str]]:
     """What of a reading cannot be had: the name of the setting, and what is wrong with it."""
+    if reading.narrator == NOBODY:
+        return
     if reading.narrator not in NARRATORS:
         yield (
             "narrator",
-            f'"{reading.narrator}" is unknown' + suggestion(reading.narrator, NARRATORS),
+            f'"{reading.narrator}" is unknown' + suggestion(reading.narrator, {*NARRATORS, NOBODY}),
         )
     else:
         own = VOICES if reading.narrator == "kokoro" else _PICO_VOICES

@@ -41,8 +41,10 @@ def narration(
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The script read aloud sentence by sentence, with the time of each; nothing where there is a recording."""
+    from pipeline.sound.narrators import NOBODY
+
     possible(voice)
-    if recording is not None:
+    if recording is not None or voice.narrator == NOBODY:
         return
     read = json.loads(script[".json"].text())
     sentences = read["sentences"]
@@ -103,6 +105,7 @@ def within(seconds: float, listing: Listing) -> None:
 
 
 FALLBACK = "nanotts"
+WITHOUT = 'to publish without a voice, write narrator = "none" below [narration] in content/publication.toml'
 
 
 def light(voice: Narration, language: str, reason: str) -> Reading:
@@ -113,12 +116,12 @@ def light(voice: Narration, language: str, reason: str) -> Reading:
     from pipeline.sound.narrators import Reading, narrator
 
     if voice.narrator == FALLBACK:
-        raise NarrationError(reason)
+        raise NarrationError(f"{reason}; {WITHOUT}")
     reading = Reading(FALLBACK, voice.voice, voice.speed, language)
     try:
         narrator(reading).ready()
     except NarrationError as error:
-        raise NarrationError(f"{reason}; {error}") from error
+        raise NarrationError(f"{reason}; {error}; {WITHOUT}") from error
     return reading
 
 
@@ -127,9 +130,8 @@ def best_reading(voice: Narration, language: str) -> tuple[Reading, str]:
     from pipeline.sound.narrators import Reading, narrator
 
     asked = Reading(voice.narrator, voice.voice, voice.speed, language)
-    chosen = narrator(asked)
     try:
-        chosen.ready()
+        narrator(asked).ready()
     except NarrationError as error:
         return light(voice, language, str(error)), str(error)
     return asked, ""
