@@ -80,7 +80,13 @@ def test_publish_makes_every_medium(published: Path) -> None:
     ):
         assert (site / path).stat().st_size > 0, path
     for ending in ("html", "txt", "eml"):
-        assert (published / f"build/email/02-second.{ending}").stat().st_size > 0
+        text = (published / f"build/email/02-second.{ending}").read_text()
+        assert "Small Letter by email" in text
+        assert "slot.invalid" not in text
+    assert (
+        "https://slot.invalid/unsubscribe_url"
+        in (published / "build/edition/02-second.txt").read_text()
+    )
 
 
 def test_publish_mails_the_newest_episode_to_every_subscriber(published: Path) -> None:

@@ -108,7 +108,7 @@ def both_parts(
         templates=templates,
         audio=audio or Artifacts(),
     )
-    assert (html.path, text.path) == (f"email/{episode.slug}.html", f"email/{episode.slug}.txt")
+    assert (html.path, text.path) == (f"edition/{episode.slug}.html", f"edition/{episode.slug}.txt")
     assert isinstance(html.content, str)
     assert isinstance(text.content, str)
     return html.content, text.content

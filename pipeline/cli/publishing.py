@@ -199,7 +199,8 @@ class _Progress:
 def _parts(desk: Desk) -> Callable[[Listing], tuple[str, str]]:
     def parts(listing: Listing) -> tuple[str, str]:
         made = desk.made["email", listing.slug]
-        return made[f"{listing.slug}.html"].text(), made[f"{listing.slug}.txt"].text()
+        html, text = (made[f"edition/{listing.slug}.{ending}"].text() for ending in ("html", "txt"))
+        return html, text
 
     return parts
 

@@ -62,7 +62,7 @@ class Message:
 
 def message(edition: Edition, recipient: str) -> Message:
     """The message of one normalised address; raises TemplateError where a slot is unknown."""
-    values = _values(edition)
+    html_part, text_part = parts(edition)
     out = EmailMessage(_POLICY)
     out["From"] = _mailbox(sender(edition))
     out["To"] = Address(addr_spec=recipient)
@@ -72,14 +72,18 @@ def message(edition: Edition, recipient: str) -> Message:
     out["Date"] = edition.published
     out["Message-ID"] = message_id(edition, recipient)
     out["List-Id"] = list_id(edition)
-    out["List-Unsubscribe"] = f"<{values['unsubscribe_url']}>"
+    out["List-Unsubscribe"] = f"<{unsubscribe_url(edition)}>"
     # Quoted-printable: lines stay short, and no body can hold a boundary that begins with "=_".
-    out.set_content(_filled(edition.text, values, str), cte="quoted-printable")
-    out.add_alternative(
-        _filled(edition.html, values, html.escape), subtype="html", cte="quoted-printable"
-    )
+    out.set_content(text_part, cte="quoted-printable")
+    out.add_alternative(html_part, subtype="html", cte="quoted-printable")
     out.set_boundary(f"=_{_digest(edition.mailing_list, edition.episode)}")
     return Message(str(out["Message-ID"]), recipient, edition.published, out.as_bytes())
+
+
+def parts(edition: Edition) -> tuple[str, str]:
+    """The HTML and the plain text with their slots filled; raises TemplateError where a slot is unknown."""
+    values = _values(edition)
+    return _filled(edition.html, values, html.escape), _filled(edition.text, values, str)
 
 
 def example(edition: Edition) -> bytes:

@@ -54,18 +54,25 @@ def email(
     style = templates.render("email/inline.css", **values)
     text = templates.render("text/episode.txt", **values)
     html, plain = message(mjml, style, episode.source), wrapped(text)
-    yield Artifact(f"email/{listing.slug}.html", html)
-    yield Artifact(f"email/{listing.slug}.txt", plain)
-    if publication.email and publication.lists:
-        yield Artifact(f"email/{listing.slug}.eml", example(publication, listing, html, plain))
+    yield Artifact(f"edition/{listing.slug}.html", html)
+    yield Artifact(f"edition/{listing.slug}.txt", plain)
+    for ending, content in examples(publication, listing, html, plain):
+        yield Artifact(f"email/{listing.slug}.{ending}", content)
 
 
-def example(publication: Publication, listing: Listing, html: str, text: str) -> bytes:
-    """The message as a reader of the first list would get it, which any mail program opens."""
+def examples(
+    publication: Publication, listing: Listing, html: str, text: str
+) -> Iterator[tuple[str, str | bytes]]:
+    """The parts, and the whole message, as a reader of the first list would get them."""
     from pipeline.delivery import edition, message
 
-    name = next(iter(publication.lists))
-    return message.example(edition.edition(publication, name, listing, html, text))
+    if publication.email and publication.lists:
+        name = next(iter(publication.lists))
+        frozen = edition.edition(publication, name, listing, html, text)
+        yield "eml", message.example(frozen)
+        html, text = message.parts(frozen)
+    yield "html", html
+    yield "txt", text
 
 
 def message(mjml: str, style: str, source: str) -> str:
