@@ -347,7 +347,14 @@ def test_an_unknown_slot_is_refused_before_anyone_is_planned(ledger: Ledger) -> 
     ledger.add("readers", people(1), NOW)
     broken = ("<p>https://slot.invalid/unsubscribe</p>", "")
     with pytest.raises(TemplateError, match='"unsubscribe_url"'):
-        mail(publication(), [listing(1)], lambda _: broken, ledger, Refusing(), NOW)
+        mail(
+            publication(),
+            waiting(publication(), [listing(1)], ledger),
+            lambda _: broken,
+            ledger,
+            Refusing(),
+            NOW,
+        )
     assert ledger.editions() == []
 
 
@@ -531,10 +538,17 @@ def test_everyone_gets_the_edition_once_and_a_second_time_nobody(
     ledger: Ledger, outbox: Maildir
 ) -> None:
     ledger.add("readers", people(120), NOW)
-    (sums,) = mail(publication(), [listing(6)], parts, ledger, outbox, NOW)
+    (sums,) = mail(
+        publication(), waiting(publication(), [listing(6)], ledger), parts, ledger, outbox, NOW
+    )
     assert (sums.audience, sums.accepted, sums.open, sums.hold) == (120, 120, 0, True)
     assert received(outbox.folder) == Counter(people(120))
-    assert mail(publication(), [listing(6)], parts, ledger, outbox, NOW) == []
+    assert (
+        mail(
+            publication(), waiting(publication(), [listing(6)], ledger), parts, ledger, outbox, NOW
+        )
+        == []
+    )
     assert received(outbox.folder) == Counter(people(120))
 
 
@@ -544,7 +558,7 @@ def test_seeds_get_the_edition_like_subscribers_and_are_none(
     ledger.add("readers", ["ada@example.org"], NOW)
     ours = publication(seeds=("Me@ground.example", "ADA@example.org"))
     assert ledger.audience("readers", ours.lists["readers"].seeds) == 2
-    (sums,) = mail(ours, [listing(6)], parts, ledger, outbox, NOW)
+    (sums,) = mail(ours, waiting(ours, [listing(6)], ledger), parts, ledger, outbox, NOW)
     assert sums.accepted == 2
     assert received(outbox.folder) == Counter(["ada@example.org", "Me@ground.example"])
     assert [one.address for one in ledger.subscribers()] == ["ada@example.org"]
@@ -553,12 +567,22 @@ def test_seeds_get_the_edition_like_subscribers_and_are_none(
 def test_a_bad_seed_is_named_by_its_place_only(ledger: Ledger) -> None:
     ours = publication(seeds=("me@ground.example", "nobody"))
     with pytest.raises(AuthorError, match=r"lists\.readers\.seeds, number 2") as refused:
-        mail(ours, [listing(6)], parts, ledger, Refusing(), NOW)
+        mail(ours, waiting(ours, [listing(6)], ledger), parts, ledger, Refusing(), NOW)
     assert "nobody" not in str(refused.value)
 
 
 def test_an_edition_for_nobody_is_not_made(ledger: Ledger) -> None:
-    assert mail(publication(), [listing(6)], parts, ledger, Refusing(), NOW) == []
+    assert (
+        mail(
+            publication(),
+            waiting(publication(), [listing(6)], ledger),
+            parts,
+            ledger,
+            Refusing(),
+            NOW,
+        )
+        == []
+    )
     assert waiting(publication(), [listing(6)], ledger) == [("readers", listing(6))]
 
 
@@ -575,7 +599,7 @@ def test_each_list_gets_its_own_edition(ledger: Ledger, outbox: Maildir) -> None
     two = publication(lists={"readers": MailingList("Readers"), "press": MailingList("Press")})
     ledger.add("readers", ["ada@example.org"], NOW)
     ledger.add("press", ["ada@example.org"], NOW)
-    sums = mail(two, [listing(6)], parts, ledger, outbox, NOW)
+    sums = mail(two, waiting(two, [listing(6)], ledger), parts, ledger, outbox, NOW)
     assert {one.mailing_list: one.accepted for one in sums} == {"readers": 1, "press": 1}
     assert received(outbox.folder) == Counter({"ada@example.org": 2})
 

@@ -6,16 +6,13 @@ import importlib
 import json
 import sys
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from pipeline import __version__
 from pipeline.errors import OutsideError, SimulcastError
 from pipeline.stage import GROUP, installed
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 COMMANDS = {
     "new": "beginning:new",
@@ -94,12 +91,6 @@ def _first_line(command: click.Command | None) -> str:
 
 def _stage_names() -> list[str]:
     return sorted({point.name for point in entry_points(group=GROUP)} - set(COMMANDS))
-
-
-def names() -> Iterator[str]:
-    """Every command there is."""
-    yield from COMMANDS
-    yield from _stage_names()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

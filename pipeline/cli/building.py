@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pipeline.check import Finding
-    from pipeline.cli.terminal import Terminal
     from pipeline.runner import Desk, Report
 
 
@@ -48,13 +47,7 @@ def slug_of(desk: Desk, name: str) -> str:
     raise SimulcastError(f'there is no episode "{name}"' + suggestion(name, listings))
 
 
-def run(
-    session: Session,
-    terminal: Terminal,
-    desk: Desk,
-    episode: str | None,
-    stages: Iterable[Stage] | None = None,
-) -> Report:
+def run(desk: Desk, episode: str | None = None, stages: Iterable[Stage] | None = None) -> Report:
     """One build, as asked for; what a stage prints goes where progress goes, so that answers stay whole."""
     from contextlib import redirect_stdout
 
@@ -146,7 +139,7 @@ def build(session: Session, episode: str | None) -> None:
     terminal = session.terminal()
     desk = session.desk(terminal)
     try:
-        report = run(session, terminal, desk, episode)
+        report = run(desk, episode)
     finally:
         desk.close()
     tell(session, report)
@@ -161,7 +154,7 @@ def stage_command(stage: Stage) -> click.Command:
         terminal = session.terminal()
         desk = session.desk(terminal)
         try:
-            report = run(session, terminal, desk, episode, chosen(desk.stages, stage.name))
+            report = run(desk, episode, chosen(desk.stages, stage.name))
         finally:
             desk.close()
         tell(session, report)
@@ -228,7 +221,7 @@ def check(session: Session, episode: str | None) -> None:
     terminal = session.terminal()
     desk = session.desk(terminal)
     try:
-        report = run(session, terminal, desk, None)
+        report = run(desk)
         slug = slug_of(desk, episode) if episode else None
         found = findings(desk, report, slug)
     finally:

@@ -27,7 +27,7 @@ def preview(session: Session, port: int, opens: bool) -> None:
     terminal = session.terminal()
     desk = session.desk(terminal)
     try:
-        report = run(session, terminal, desk, None)
+        report = run(desk)
     finally:
         desk.close()
     if report.errors:

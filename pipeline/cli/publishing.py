@@ -50,7 +50,7 @@ def _publish(
     session: Session, terminal: Terminal, desk: Desk, episode: str | None, dry_run: bool
 ) -> None:
     only = slug_of(desk, episode) if episode else None
-    report = run(session, terminal, desk, None)
+    report = run(desk)
     found = findings(desk, report)
     refused = bool(report.errors) or any(one.severity == "error" for one in found)
     if found or refused:
@@ -67,7 +67,7 @@ def _publish(
         return
     _record(desk)
     deployed = _deploy(terminal, desk)
-    sums = _mail(session, terminal, desk, report, only)
+    sums = _mail(session, terminal, desk, only)
     announced = _announce(desk)
     _tell(session, desk, report, deployed, sums, announced)
     if any(one.unknown for one in sums):
@@ -96,8 +96,6 @@ def _record(desk: Desk) -> None:
 def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
     from pipeline.deploy import deploy
 
-    if not desk.publication.deploy.to:
-        return deploy(desk.store.build / "site", desk.publication.deploy, desk.root)
     terminal.begin("deploy", 1)
     try:
         return deploy(
@@ -156,9 +154,7 @@ def _due(desk: Desk, book: Ledger, only: str | None) -> list[tuple[str, Listing]
     ]
 
 
-def _mail(
-    session: Session, terminal: Terminal, desk: Desk, report: Report, only: str | None
-) -> list[Sums]:
+def _mail(session: Session, terminal: Terminal, desk: Desk, only: str | None) -> list[Sums]:
     if not desk.publication.lists:
         return []
     with ledger(session) as book:
@@ -170,17 +166,14 @@ def _sent(
 ) -> list[Sums]:
     """Freeze what is due, then finish every edition that has not reached everyone; the sums of each."""
     from pipeline.delivery.maildir import Maildir
-    from pipeline.delivery.sender import freeze, send
+    from pipeline.delivery.sender import mail
 
-    for name, listing in due:
-        freeze(desk.publication, name, listing, _parts(desk), book, session.now)
-    numbers = book.unfinished()
-    if not numbers:
+    if not due and not book.unfinished():
         return []
-    transport = Maildir(session.root / OUTBOX)
-    terminal.begin("mail", len(numbers))
+    transport, progress = Maildir(session.root / OUTBOX), _Progress(terminal, "mail")
+    terminal.begin("mail", len(due))
     try:
-        return [send(book, number, transport, _Progress(terminal, "mail")) for number in numbers]
+        return mail(desk.publication, due, _parts(desk), book, transport, session.now, progress)
     finally:
         terminal.end("mail")
 
@@ -350,7 +343,7 @@ def send(session: Session, episode: str, name: str) -> None:
     desk = session.desk(terminal)
     try:
         slug = slug_of(desk, episode)
-        report = run(session, terminal, desk, None)
+        report = run(desk)
         found = findings(desk, report, slug)
         if report.errors or any(one.severity == "error" for one in found):
             tell_findings(session, report, found)

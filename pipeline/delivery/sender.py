@@ -30,18 +30,18 @@ def waiting(
 
 def mail(
     publication: Publication,
-    episodes: Iterable[Listing],
+    wanted: Iterable[tuple[str, Listing]],
     parts: Parts,
     ledger: Ledger,
     transport: Transport,
     at: datetime,
     progress: Progress | None = None,
 ) -> list[Sums]:
-    """Finish the editions that broke off, then freeze and send what is due; the sums of each.
+    """Freeze what is wanted, by list and episode, then finish every edition that has not reached everyone; their sums.
 
     A second call sends nothing. Raises OutsideError where the transport fails: call again to go on.
     """
-    for name, listing in waiting(publication, episodes, ledger):
+    for name, listing in wanted:
         freeze(publication, name, listing, parts, ledger, at)
     return [send(ledger, number, transport, progress) for number in ledger.unfinished()]
 
