@@ -45,11 +45,11 @@ def recorded(root: Path) -> Identities:
         return Identities(data["podcast_guid"], episodes)
     except json.JSONDecodeError as error:
         raise AuthorError(
-            NAME, error.lineno, f"is not JSON: {error.msg}; restore it from git"
+            NAME, error.lineno, f"is not JSON: {error.msg}; restore it from git", code="E160"
         ) from None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError, OSError) as error:
         raise AuthorError(
-            NAME, None, f"is not as publish wrote it ({error}); restore it from git"
+            NAME, None, f"is not as publish wrote it ({error}); restore it from git", code="E160"
         ) from None
 
 
@@ -85,6 +85,7 @@ def refuse_changes(
                 where,
                 None,
                 f"was published as {old.url} and is gone; give its folder back, under that name",
+                code="E162",
             )
         new = of(publication, now[slug])
         for name in ("published", "url"):
@@ -94,6 +95,7 @@ def refuse_changes(
                     where,
                     None,
                     f"{name} was {before} when it was published and would become {after}; put it back",
+                    code="E163",
                 )
 
 

@@ -74,7 +74,10 @@ EpisodeType = Literal["full", "trailer", "bonus"]
 
 @dataclass(frozen=True, slots=True)
 class Listing(Written):
-    """An episode as a list shows it: its front matter and names, never its body."""
+    """An episode as a list shows it: its front matter and names, never its body.
+
+    waive: codes of `check` that are let pass, each with the reason; no part of what is made from it.
+    """
 
     number: int
     title: str
@@ -91,6 +94,7 @@ class Listing(Written):
     season: int | None = None
     explicit: bool | None = None
     recording: str = ""
+    waive: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     slug: str = ""
     guid: str = ""
     podcast_guid: str = ""
