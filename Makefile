@@ -18,7 +18,7 @@ help:
 	@echo 'make publish   install what is missing, build everything, deliver it'
 	@echo 'make preview   look at the publication in a browser'
 	@echo 'make test      lint, types and all tests'
-	@echo 'make bench     how fast it starts, and builds a second time'
+	@echo 'make bench     ours against others, measured in one run'
 	@echo 'make clean     remove what can be made again'
 	@echo 'make voice     try once more to install the best voice'
 	@echo 'make lock      fix the newest versions of what pyproject.toml asks for'
@@ -39,8 +39,9 @@ test:
 	$(HERE)/mypy
 	$(HERE)/pytest -n 2 $(ARGS)
 
-bench: install
-	@$(HERE)/python tests/bench/run.py
+bench:
+	@$(INSTALL) core voice test
+	@$(HERE)/python tests/bench/run.py $(ARGS)
 
 # Mail that was delivered (build/outbox) and the ledger cannot be made again, so they stay.
 clean:

@@ -149,7 +149,7 @@ def test_every_dependency_is_accounted_for() -> None:
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8").partition("## What we depend on")[2]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     wanted = [
-        re.split(r"[=;<> ]", one)[0]
+        re.split(r"[=;<> \[]", one)[0]
         for group in (
             project["project"]["dependencies"],
             *project["project"]["optional-dependencies"].values(),

@@ -1,55 +1,37 @@
-"""How fast it starts, and how fast a build is that has nothing to make: `make bench`."""
+"""Ours against a named rival, in one run: `make bench`; ARGS="start --full" for one subject at full size."""
 
 from __future__ import annotations
 
 import argparse
-import statistics
-import subprocess
+import importlib
 import sys
-import tempfile
-import time
+from collections.abc import Iterable
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.publications import BODY, front_matter, small  # noqa: E402
+from tests.bench.rows import Row, shown
 
-SIMULCAST = str(Path(sys.executable).with_name("simulcast"))
-
-
-def seconds(command: list[str], times: int) -> float:
-    """The median wall time of a command."""
-    taken = []
-    for _ in range(times):
-        began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
+SUBJECTS = ("start",)
+"""Modules beside this one; each has rows(full), which measures and yields what it found."""
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--times", type=int, default=9, help="runs of each command")
-    options.add_argument("--episodes", type=int, default=24, help="episodes in the publication")
+    options.add_argument("subjects", nargs="*", help=f"of {', '.join(SUBJECTS)}; all by default")
+    options.add_argument("--full", action="store_true", help="at the sizes our figures name")
     given = options.parse_args()
+    if unknown := set(given.subjects) - set(SUBJECTS):
+        options.error(f"there is no subject {', '.join(sorted(unknown))}")
+    print(shown(measured(given.subjects or SUBJECTS, given.full)))
 
-    bare = seconds([sys.executable, "-c", "import click"], given.times)
-    starts = seconds([SIMULCAST, "--help"], given.times)
-    with tempfile.TemporaryDirectory() as folder:
-        episodes = {
-            f"e{number:02}_letter": front_matter(number, f"Letter {number}") + BODY
-            for number in range(1, given.episodes + 1)
-        }
-        small(Path(folder), **episodes)
-        build = [SIMULCAST, "build", "--root", folder]
-        first = seconds(build, 1)
-        second = seconds(build, given.times)
 
-    print(f"python -c 'import click'    {bare * 1000:8.0f} ms")
-    print(f"simulcast --help            {starts * 1000:8.0f} ms   {starts / bare:5.1f} × that")
-    print(f"first build, {given.episodes} episodes  {first * 1000:9.0f} ms")
-    print(f"second build                {second * 1000:8.0f} ms   {first / second:5.1f} × faster")
+def measured(subjects: Iterable[str], full: bool) -> list[Row]:
+    rows: list[Row] = []
+    for subject in subjects:
+        print(f"measuring {subject} …", file=sys.stderr, flush=True)
+        rows += importlib.import_module(f"tests.bench.{subject}").rows(full)
+    return rows
 
 
 if __name__ == "__main__":
