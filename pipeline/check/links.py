@@ -145,6 +145,11 @@ def source_page(episode: Episode) -> Page:
             found.append(Link(line, f"#{anchor}", f"site/{episode.slug}/index.html", anchor))
         elif "href" in attributes:
             found.append(Link(line, attributes["href"]))
+    found += [
+        Link(block.line, block.attributes["url"])
+        for block in blocks(episode)
+        if block.kind == "embed"
+    ]
     return Page(frozenset(), tuple(found))
 
 
