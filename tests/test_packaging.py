@@ -108,7 +108,7 @@ def test_what_the_code_imports_is_declared_and_what_is_declared_is_imported() ->
     }  # pydub imports audioop, which left Python with 3.13; a URL asks for psycopg
     coming = {
         *("brotli", "cryptography", "dbos", "dnspython", "flufl-bounce"),
-        *("itsdangerous", "segno", "starlette", "uvicorn", "watchfiles"),
+        *("itsdangerous", "pagefind", "segno", "starlette", "tinycss2", "uvicorn", "watchfiles"),
     }
     assert core - behind - coming <= used, "nothing imports it: take it out of pyproject.toml"
 
