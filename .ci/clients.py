@@ -20,7 +20,9 @@ TARGET = Path(__file__).parent.parent / "pipeline" / "check" / "caniemail.json"
 
 def support(stats: dict[str, dict[str, dict[str, str]]], family: str, platforms: tuple) -> str:
     """y: all its newest versions know the feature; n: none does; a: some do, or in part; u: nobody tried."""
-    newest = [list(found.values())[-1][0] for p in platforms if (found := stats.get(family, {}).get(p))]
+    newest = [
+        list(found.values())[-1][0] for p in platforms if (found := stats.get(family, {}).get(p))
+    ]
     kinds = set(newest) - {"u"}
     return kinds.pop() if len(kinds) == 1 else "a" if kinds else "u"
 

@@ -79,7 +79,10 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
             f"audio.bitrate: {found.audio.bitrate} is none of MP3's (allowed: {allowed})",
         )
     if not (-31 <= found.audio.loudness <= -9 and -9 <= found.audio.peak <= 0):
-        raise refuse(("audio",), "audio: loudness is from -31 to -9 LUFS, peak from -9 to 0 dBTP")
+        name = "peak" if -31 <= found.audio.loudness <= -9 else "loudness"
+        raise refuse(
+            ("audio", name), "audio: loudness is from -31 to -9 LUFS, peak from -9 to 0 dBTP"
+        )
     if not found.people:
         raise refuse(("people",), "people: name at least one: [[people]] with id and name")
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", found.language):

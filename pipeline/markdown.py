@@ -478,8 +478,11 @@ class _Reader:
         found = [child for child in node.children if child.type == "inline"]
         if not found:
             return ()
+        first = self.line
         self._refuse_undefined(found[0])
-        return tuple(self._inlines(found[0].children))
+        made = tuple(self._inlines(found[0].children))
+        self.line = first
+        return made
 
     def _inlines(self, nodes: Sequence[SyntaxTreeNode]) -> Iterator[Inline]:
         for node in nodes:
@@ -507,17 +510,20 @@ class _Reader:
                     "span", children=tuple(self._inlines(node.children)), attributes=attributes
                 )
             elif kind:
+                self.line += kind in ("space", "break")
                 yield Inline(kind, children=tuple(self._inlines(node.children)))
             else:
                 raise self.refuse(f"no inline type for Markdown {node.type}")
 
     def _refuse_undefined(self, inline: SyntaxTreeNode) -> None:
         defined = {node.meta.get("label") for node in inline.walk() if node.type == "footnote_ref"}
-        for label in _FOOTNOTE.findall(_CODE_SPAN.sub("", inline.content)):
-            if label not in defined:
+        text = _CODE_SPAN.sub(lambda code: "\n" * code[0].count("\n"), inline.content)
+        for found in _FOOTNOTE.finditer(text):
+            if found[1] not in defined:
                 raise self.refuse(
-                    f'footnote [^{label}] is not defined; add a line "[^{label}]: words" '
+                    f'footnote [^{found[1]}] is not defined; add a line "[^{found[1]}]: words" '
                     "(or write \\[ for a bracket)",
+                    self.line + text.count("\n", 0, found.start()),
                     code="E152",
                 )
 

@@ -207,6 +207,13 @@ class MailingList(Written):
     seeds: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Service(Written):
+    """Where the service for readers answers, ending in "/"; empty where there is none."""
+
+    url: str = ""
+
+
 FULL = 50
 """Episodes on a page of the archive: of 100 KB each they are what validators and readers take."""
 
@@ -299,6 +306,7 @@ class Publication(Written):
     audio: Sound = field(default_factory=Sound)
     narration: Narration = field(default_factory=Narration)
     deploy: Deploy = field(default_factory=Deploy)
+    service: Service = field(default_factory=Service)
     confirm: bool = True
     podcast_guid: str = ""
 

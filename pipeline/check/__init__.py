@@ -5,13 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from pipeline.check import accessibility, audio, email, feeds, links, numbers, pictures, settings, source
-from pipeline.check.finding import Finding, finding, of_error, waived
+from pipeline.check import (
+    accessibility,
+    audio,
+    email,
+    feeds,
+    links,
+    numbers,
+    pictures,
+    settings,
+    source,
+)
+from pipeline.check.finding import SETTINGS, Finding, finding, of_error, waived
 from pipeline.check.memory import Memory
 from pipeline.check.rules import RULES
 from pipeline.check.words import key_lines
@@ -55,26 +66,56 @@ def findings(built: Built, memory: Memory, only: str | None = None) -> list[Find
         found += _of_episode(built, memory, listing, beside.get(listing.slug, ()), settled)
     if built.whole:
         found += _of_pages(built, memory, settled)
-        found += _of_feeds(built, memory, beside, settled)
+        found += _of_feeds(built, memory, settled)
     if only is None:
         memory.forget_the_rest()
     else:
         found = [one for one in found if one.episode in ("", only)]
-    return sorted({*_with_waivers(found, built.listings, asked)})
+    told = sorted({*_with_waivers(_without_echoes(found), built.listings, asked)})
+    return list(_each_once(told))
 
 
-def refused(errors: Mapping[str, SimulcastError]) -> list[Finding]:
-    """What the build refused as findings, by slug; failures of the world and of stages are none."""
+_ECHOES = {"E613": "E110", "E604": "E604"}
+"""What a page lacks because its source does, by the code it has there: it is told of the source."""
+
+
+def _without_echoes(found: Sequence[Finding]) -> Iterator[Finding]:
+    written = {(one.code, one.episode) for one in found if one.where.startswith("content/")}
+    for one in found:
+        slug = one.where.removeprefix("build/site/").partition("/")[0]
+        if not one.where.startswith("build/") or (_ECHOES.get(one.code), slug) not in written:
+            yield one
+
+
+def _each_once(found: Iterable[Finding]) -> Iterator[Finding]:
+    """What a template or a stage does wrong in every file it makes is one fault, told of the first."""
+    told: dict[tuple[str, str, str], list[Finding]] = {}
+    for one in found:
+        built = one.where.startswith("build/")
+        told.setdefault((one.code, one.message, one.waived if built else str(one)), []).append(one)
+    for same in told.values():
+        others = len({one.where for one in same}) - 1
+        also = f" (and in {others} other file{'s' if others > 1 else ''})" if others else ""
+        yield replace(same[0], message=same[0].message + also)
+
+
+def refused(errors: Iterable[tuple[str, SimulcastError]]) -> list[Finding]:
+    """What the build refused, each with its slug, as findings; failures of the world and of stages are none."""
     found: list[Finding] = []
-    for slug, error in errors.items():
+    for slug, error in errors:
         if isinstance(error, AuthorError):
             found += of_error(error, slug)
-        elif isinstance(error, MediaError) and slug:
-            name, _, why = str(error).partition(": ")
-            message, _, mend = why.partition("; ")
-            where = name if "/" in name else f"content/{slug}/episode.md"
-            found.append(finding("E515", where, 0, message, mend or "record or export it anew", slug))
+        elif isinstance(error, MediaError):
+            found.append(_unusable(error, slug))
     return sorted(set(found))
+
+
+def _unusable(error: MediaError, slug: str) -> Finding:
+    name, _, why = str(error).partition(": ")
+    message, _, mend = why.partition("; ")
+    own = f"content/{slug}/episode.md" if slug else SETTINGS
+    where = name if "/" in name else own
+    return finding("E515", where, 0, message, mend or "record or export it anew", slug)
 
 
 def _with_waivers(
@@ -87,7 +128,12 @@ def _with_waivers(
         yield waived(one, waivers)
     for listing in asked:
         for code, reason in listing.waive.items():
-            if reason.strip() and code in RULES and RULES[code].waivable and (listing.slug, code) not in met:
+            if (
+                reason.strip()
+                and code in RULES
+                and RULES[code].waivable
+                and (listing.slug, code) not in met
+            ):
                 message = f"waive: {code} is let pass, but is not found"
                 where = f"content/{listing.slug}/episode.md"
                 yield finding("E118", where, 1, message, "delete it", listing.slug)
@@ -115,7 +161,9 @@ def _of_episode(
     """What is wrong with an episode itself: its text, its pictures, its email, its sound."""
     made = {one.path: one for one in beside}
     stands = [f"{path} {one.sha256}" for path, one in sorted(made.items())]
-    key = _digest("episode", listing.slug, built.sources[listing.slug], settled, *stands)
+    key = _digest(
+        "episode", listing.slug, built.sources[listing.slug], settled, str(built.whole), *stands
+    )
 
     def find() -> Iterator[Finding]:
         try:
@@ -131,9 +179,9 @@ def _of_episode(
         yield from links.of_source(episode, built.root)
         yield from numbers.of_numbers(episode, english)
         mail = _mail(listing, keys, episode.source, made)
-        if mail is not None:
+        if mail is not None and built.whole:
             yield from email.of_email(mail, built.publication)
-        if f"site/audio/{listing.slug}.mp3" in made:
+        if f"site/audio/{listing.slug}.mp3" in made and built.whole:
             yield from _of_audio(built, memory, listing.slug, made)
 
     return memory.recalled(key, find)
@@ -160,13 +208,15 @@ def _mail(
     )
 
 
-def _of_audio(built: Built, memory: Memory, slug: str, made: Mapping[str, Made]) -> Iterator[Finding]:
+def _of_audio(
+    built: Built, memory: Memory, slug: str, made: Mapping[str, Made]
+) -> Iterator[Finding]:
     mp3 = made[f"site/audio/{slug}.mp3"]
     where = f"build/{mp3.path}"
     sound = hashlib.sha256(audio.content(Path(mp3.file))).hexdigest()
     try:
         heard = memory.told(
-            _digest("sound", sound, _code()), lambda: audio.told(audio.heard(Path(mp3.file), where))
+            _digest("sound", sound, _code()), lambda: asdict(audio.heard(Path(mp3.file), where))
         )
     except MediaError as error:
         yield audio.unplayable(error, where, slug)
@@ -183,16 +233,23 @@ def _of_pages(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
     """Links that lead nowhere, and what a page lacks for those who listen to it."""
     from lxml import etree  # type: ignore[import-untyped]
 
-    service = built.publication.service.url if built.publication.service else ""
+    service = built.publication.service.url
     files = {path: made.sha256 for path, made in built.files.items() if path.startswith("site/")}
-    pages = [path for path in built.files if path.endswith(".html") and path.startswith(("site/", "email/"))]
+    pages = [
+        path
+        for path in built.files
+        if path.endswith(".html") and path.startswith(("site/", "email/"))
+    ]
     files |= {path: built.files[path].sha256 for path in pages}
     sources = {f"content/{slug}/episode.md": slug for slug in built.sources}
     files |= {path: built.sources[slug] for path, slug in sources.items()}
-    files = {path: _digest(sha256, settled) if path in sources or path.endswith(".html") else sha256 for path, sha256 in files.items()}
-    trees = {}
+    files = {
+        path: _digest(sha256, settled) if path in sources or path.endswith(".html") else sha256
+        for path, sha256 in files.items()
+    }
+    trees: dict[str, Any] = {}
 
-    def tree(path: str) -> object:
+    def tree(path: str) -> Any:
         if path not in trees:
             trees.clear()
             parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
@@ -206,8 +263,12 @@ def _of_pages(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
             except AuthorError:
                 return links.Page(frozenset(), ())
         found = tree(path)
-        empty = found.getroot() is None  # type: ignore[attr-defined]
-        return links.Page(frozenset(), ()) if empty else links.built_page(found, path, built.publication, service)
+        empty = found.getroot() is None
+        return (
+            links.Page(frozenset(), ())
+            if empty
+            else links.built_page(found, path, built.publication, service)
+        )
 
     links.read(memory.database, files, [*pages, *sources], page)
     slugs = [listing.slug for listing in built.listings]
@@ -218,28 +279,32 @@ def _of_pages(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
             yield from memory.recalled(key, lambda path=path: _of_page(tree(path), path))  # type: ignore[misc]
 
 
-def _of_page(tree: object, path: str) -> Iterator[Finding]:
-    if tree.getroot() is not None:  # type: ignore[attr-defined]
+def _of_page(tree: Any, path: str) -> Iterator[Finding]:
+    if tree.getroot() is not None:
         yield from accessibility.of_page(tree, f"build/{path}")
 
 
-def _of_feeds(
-    built: Built, memory: Memory, beside: Mapping[str, Iterable[Made]], settled: str
-) -> Iterator[Finding]:
-    """Feeds at the top are read whole each time; pages of the archive, which never change, once."""
+def _of_feeds(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
+    """Feeds, each read where it or a file it could speak of changed."""
     site = feeds.Site(built.publication, built.files, built.published, built.now, _durations(built))
-    guids: dict[str, list[str]] = {}
+    rest = _digest(
+        settled, repr(built.published), *(f"{p} {m.size}" for p, m in sorted(built.files.items()))
+    )
+    guids: dict[str, list[str] | None] = {}
     for path in sorted(built.files):
         if not path.startswith("site/") or not feeds.is_feed(path):
             continue
         made = built.files[path]
-        if path.count("/") == 1:
-            found, guids[path] = feeds.of_feed(made, site)
-            yield from found
-        else:
-            key = _digest("feed", path, made.sha256, settled)
-            yield from memory.recalled(key, lambda made=made: feeds.of_feed(made, site)[0])  # type: ignore[misc]
+        # Pages of the archive never change, nor does what they speak of.
+        key = _digest("feed", path, made.sha256, rest if path.count("/") == 1 else settled)
+        found, guids[path] = memory.told(key, lambda made=made: _told(made, site))  # type: ignore[misc]
+        yield from (Finding(**one) for one in found)
     yield from feeds.of_all(guids)
+
+
+def _told(made: Made, site: feeds.Site) -> tuple[list[dict[str, object]], list[str] | None]:
+    found, guids = feeds.of_feed(made, site)
+    return [asdict(one) for one in found], guids
 
 
 def _durations(built: Built) -> dict[str, float]:

@@ -24,15 +24,26 @@ VAGUE = frozenset(
 )  # fmt: skip
 """Words that say nothing of where a link leads, to somebody who hears a page's links alone."""
 
-_FILE = re.compile(r"(?i)^(?:(?:img|dsc|dscn|image|photo|screenshot|screen shot)[\s_-]*[\d _.-]+|[\w-]+\.(?:png|jpe?g|gif|webp|avif|svg))$")  # fmt: skip
-_SAYS_SO = re.compile(r"(?i)^(?:an? |the )?(?:image|picture|photo|photograph|graphic) (?:of|shows)\b")
+_FILE = re.compile(
+    r"(?i)^(?:(?:img|dsc|dscn|image|photo|screenshot|screen shot)[\s_-]*[\d _.-]+"
+    r"|[\w-]+\.(?:png|jpe?g|gif|webp|avif|svg))$"
+)
+_SAYS_SO = re.compile(
+    r"(?i)^(?:an? |the )?(?:image|picture|photo|photograph|graphic) (?:of|shows)\b"
+)
 
 
 def of_words(episode: Episode, keys: Mapping[str, int]) -> Iterator[Finding]:
     """Pictures, links and tables of an episode's text."""
     listing = episode.listing
     if listing.image:
-        yield from _of_alt(episode, listing.image, listing.image_alt, keys.get("image_alt", keys.get("image", 1)), "image_alt:")
+        yield from _of_alt(
+            episode,
+            listing.image,
+            listing.image_alt,
+            keys.get("image_alt", keys.get("image", 1)),
+            "image_alt:",
+        )
     for block in blocks(episode):
         if block.kind == "figure":
             yield from _of_alt(
@@ -57,12 +68,18 @@ def _of_alt(
 
     text = alt.strip()
     if not text:
-        mend = 'add image_alt: "what it shows"' if where == "image_alt:" else "write ![what it shows](file)"
+        mend = (
+            'add image_alt: "what it shows"'
+            if where == "image_alt:"
+            else "write ![what it shows](file)"
+        )
         yield found("E102", f'the image "{source}" has no text for those who cannot see it', mend)
     elif _FILE.match(text) or text == PurePosixPath(source).stem:
         yield found("E611", f'"{text}" is a file\'s name, not what it shows', "say what it shows")
     elif says := _SAYS_SO.match(text):
-        yield found("E612", f'"{says[0]} …": that it is an image is said anyway', "begin with what it shows")
+        yield found(
+            "E612", f'"{says[0]} …": that it is an image is said anyway', "begin with what it shows"
+        )
 
 
 def _of_link(episode: Episode, text: str, written: str, line: int) -> Iterator[Finding]:
@@ -78,7 +95,9 @@ def _of_link(episode: Episode, text: str, written: str, line: int) -> Iterator[F
 
 
 def _of_table(episode: Episode, table: Block) -> Iterator[Finding]:
-    heads = [cell for row in table.children if row.attributes.get("header") for cell in row.children]
+    heads = [
+        cell for row in table.children if row.attributes.get("header") for cell in row.children
+    ]
     if heads and not any(words(cell.inlines).strip() for cell in heads):
         yield finding(
             "E610",
@@ -117,7 +136,9 @@ def of_page(tree: Any, where: str) -> Iterator[Finding]:
         if count > 1:
             yield found("E608", _last(root, name), f'the id "{name}" is used {count} times')
     for link in root.iter("a"):
-        if link.get("href") is not None and not _named(link):
+        if link.get("href") is None or link.get("aria-hidden") == "true":
+            continue
+        if not _named(link):
             yield found("E604", link, f'the link to "{link.get("href")}" has no words')
     yield from _of_page_headings(root, found)
 
@@ -130,7 +151,9 @@ def _of_page_headings(root: Any, found: Any) -> Iterator[Finding]:
             yield found("E602", heading, f"a heading <{heading.tag}> without words")
         if above and level > above + 1:
             text = " ".join(" ".join(heading.itertext()).split())
-            yield found("E613", heading, f'the heading "{text[:60]}" goes from h{above} to h{level}')
+            yield found(
+                "E613", heading, f'the heading "{text[:60]}" goes from h{above} to h{level}'
+            )
         above = level
 
 

@@ -70,6 +70,12 @@ def heard(file: Path, name: str) -> Heard:
     )
 
 
+def read(told: Mapping[str, Any]) -> Heard:
+    """Measures as they were kept with `asdict`; JSON has neither tuples nor infinity."""
+    silences = tuple((float(a), float(b)) for a, b in told["silences"])
+    return Heard(**{**told, "silences": silences})
+
+
 def _last(pattern: str, said: str) -> float:
     found = re.findall(pattern, said, re.MULTILINE)
     return float(found[-1]) if found else float("-inf")
@@ -136,7 +142,9 @@ def of_facts(made: Mapping[str, Made], slug: str, seconds: float) -> Iterator[Fi
     yield from _of_chapters(made.get(f"site/{slug}/chapters.json"), seconds, slug)
     yield from _of_captions(made.get(f"site/{slug}/transcript.json"), seconds, slug)
     if f"site/{slug}/transcript.html" not in made:
-        yield say("E513", "there is no transcript for those who cannot hear", "see the stage transcript")
+        yield say(
+            "E513", "there is no transcript for those who cannot hear", "see the stage transcript"
+        )
     else:
         yield from _of_coverage(made, slug)
 
@@ -148,7 +156,9 @@ def _of_tags(mp3: Made, say: Any) -> Iterator[Finding]:
         tags = ID3(mp3.file)
     except ID3NoHeaderError:
         tags = {}
-    lacking = [name for key, name in (("TIT2", "title"), ("APIC", "cover")) if not _tagged(tags, key)]
+    lacking = [
+        name for key, name in (("TIT2", "title"), ("APIC", "cover")) if not _tagged(tags, key)
+    ]
     if lacking:
         yield say("E514", f"the MP3 has no {' and no '.join(lacking)}", "see the stage audio")
 
@@ -214,4 +224,6 @@ def _bare(text: str) -> list[str]:
 
 def unplayable(error: MediaError, where: str, slug: str) -> Finding:
     """What ffmpeg says of a file that it cannot decode."""
-    return _say(where, slug, "E512", str(error).partition(": ")[2] or str(error), "see the stage audio")
+    return _say(
+        where, slug, "E512", str(error).partition(": ")[2] or str(error), "see the stage audio"
+    )

@@ -12,7 +12,9 @@ ENOUGH, ENOUGH_LARGE = 4.5, 3.0
 LARGE, LARGE_BOLD = 24.0, 18.66
 """Pixels of letters that count as large."""
 
-_HIDDEN = ("display:none", "max-height:0", "font-size:0", "font-size:1px", "opacity:0")
+_HIDDEN = ({"display": "none"}, {"visibility": "hidden"}, {"opacity": "0"})
+LEAST = 2.0
+"""Pixels of letters that nobody is meant to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def _luminance(colour: tuple[float, float, float]) -> float:
 
 
 def faint(root: Any) -> Iterator[tuple[Any, Look]]:
-    """The elements whose own words have too little contrast, with how they look; styles are read where they are inline."""
+    """The elements whose own words have too little contrast, with how they look; styles are inline."""
     body = root.find("body")
     if body is not None:
         yield from _faint(body, Look())
@@ -51,11 +53,10 @@ def _faint(element: Any, above: Look) -> Iterator[tuple[Any, Look]]:
     if not isinstance(element.tag, str) or element.tag in ("style", "script", "title"):
         return
     declared = declarations(element.get("style", ""))
-    flat = ";".join(f"{name}:{value}" for name, value in declared.items())
-    if any(hidden in flat for hidden in _HIDDEN):
+    if any(hidden.items() <= declared.items() for hidden in _HIDDEN):
         return
     look = _look(element, declared, above)
-    if _own_words(element) and look.contrast < look.enough - 0.005:
+    if look.size > LEAST and _own_words(element) and look.contrast < look.enough - 0.005:
         yield element, look
     for child in element:
         yield from _faint(child, look)
@@ -72,7 +73,9 @@ def declarations(style: str) -> dict[str, str]:
 
     found: dict[str, tuple[bool, str]] = {}
     for one in tinycss2.parse_blocks_contents(style, skip_comments=True, skip_whitespace=True):
-        if one.type == "declaration" and (one.important or not found.get(one.lower_name, (False,))[0]):
+        if one.type == "declaration" and (
+            one.important or not found.get(one.lower_name, (False,))[0]
+        ):
             found[one.lower_name] = (one.important, tinycss2.serialize(one.value).strip().lower())
     return {name: value for name, (_, value) in found.items()}
 
@@ -105,6 +108,11 @@ def _colour(text: str) -> tuple[float, float, float] | None:
     return None
 
 
+def written(colour: tuple[float, float, float]) -> str:
+    """A colour as style sheets write it."""
+    return "#" + "".join(f"{round(part * 255):02x}" for part in colour)
+
+
 def dark(html: str) -> str:
     """The HTML as a reader in the dark gets it: what is said for them, written into every element; "" if nothing is."""
     from css_inline import CSSInliner
@@ -114,7 +122,10 @@ def dark(html: str) -> str:
         return ""
     return str(
         CSSInliner(
-            extra_css=rules, inline_style_tags=False, keep_style_tags=True, load_remote_stylesheets=False
+            extra_css=rules,
+            inline_style_tags=False,
+            keep_style_tags=True,
+            load_remote_stylesheets=False,
         ).inline(html)
     )
 

@@ -31,7 +31,19 @@ LONGEST = 998
 MOST, SOME = 3, 2
 """Of the five families of mail programs: how many not knowing a thing make an error, and a warning."""
 
-TAKEN_OUT = ("applet", "base", "button", "embed", "form", "frame", "iframe", "input", "script", "select", "textarea")
+TAKEN_OUT = (
+    "applet",
+    "base",
+    "button",
+    "embed",
+    "form",
+    "frame",
+    "iframe",
+    "input",
+    "script",
+    "select",
+    "textarea",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +62,7 @@ class Mail:
 
 def of_email(mail: Mail, publication: Publication) -> Iterator[Finding]:
     """All that is wrong with an episode's email."""
-    from lxml import etree
+    from lxml import etree  # type: ignore[import-untyped]
 
     found = partial(_found, mail)
     yield from _of_size(mail, found)
@@ -94,8 +106,10 @@ def _of_subject(mail: Mail) -> Iterator[Finding]:
 
 
 def _of_elements(tree: Any, found: Any) -> Iterator[Finding]:
-    if not (tree.get("lang") or "").strip():
-        yield found("E321", tree.sourceline, "the email does not say its language", "give <mjml> its lang")
+    if (tree.get("lang") or "und").strip() in ("", "und"):
+        yield found(
+            "E321", tree.sourceline, "the email does not say its language", "give <mjml> its lang"
+        )
     for element in tree.iter(*TAKEN_OUT):
         message = f"<{element.tag}> is taken out by every mail program"
         yield found("E318", element.sourceline, message, "take it out, and link to the page")
@@ -106,18 +120,29 @@ def _of_elements(tree: Any, found: Any) -> Iterator[Finding]:
         if len(lacking) >= MOST and feature not in seen:
             seen.add(feature)
             message = f"<{element.tag}> is unknown to {', '.join(lacking)}"
-            yield found("E304", element.sourceline, message, "show a picture that links to the page")
+            yield found(
+                "E304", element.sourceline, message, "show a picture that links to the page"
+            )
     for image in tree.iter("img"):
         yield from _of_picture(image, found)
     ids = set(tree.xpath("//@id | //a/@name"))
     for link in tree.iter("a"):
         href = (link.get("href") or "").strip()
-        if link.get("href") is None or href[1:] in ids and href.startswith("#"):
+        if link.get("href") is None or (href[1:] in ids and href.startswith("#")):
             continue
         if not urlsplit(href).scheme:
-            yield found("E317", link.sourceline, f'the link to "{href}" has no full address', "write it in full")
+            yield found(
+                "E317",
+                link.sourceline,
+                f'the link to "{href}" has no full address',
+                "write it in full",
+            )
     for table in tree.iter("table"):
-        if table.get("role") is None and table.find(".//table") is not None and table.find(".//th") is None:
+        if (
+            table.get("role") is None
+            and table.find(".//table") is not None
+            and table.find(".//th") is None
+        ):
             message = "a table for layout is read out as data"
             yield found("E322", table.sourceline, message, 'give it role="presentation"')
 
@@ -125,9 +150,19 @@ def _of_elements(tree: Any, found: Any) -> Iterator[Finding]:
 def _of_picture(image: Any, found: Any) -> Iterator[Finding]:
     source, line = (image.get("src") or "").strip(), image.sourceline
     if image.get("alt") is None:
-        yield found("E310", line, f'the picture "{source}" has no alt', 'write alt="…", or alt="" for an ornament')
+        yield found(
+            "E310",
+            line,
+            f'the picture "{source}" has no alt',
+            'write alt="…", or alt="" for an ornament',
+        )
     if not source.startswith(("https://", "http://", "cid:", "data:")):
-        yield found("E316", line, f'the picture "{source}" has no full address', "write it in full, with https://")
+        yield found(
+            "E316",
+            line,
+            f'the picture "{source}" has no full address',
+            "write it in full, with https://",
+        )
     lacking = clients.without(clients.of_picture(source))
     if lacking:
         shown = source[:60]
@@ -152,7 +187,9 @@ def _of_styles(tree: Any, found: Any) -> Iterator[Finding]:
                     seen.add(feature)
                     code = "E305" if len(lacking) >= MOST else "E306"
                     message = f'"{name}: {value}" is unknown to {", ".join(lacking)}'
-                    yield found(code, element.sourceline, message, "see caniemail.com for another way")
+                    yield found(
+                        code, element.sourceline, message, "see caniemail.com for another way"
+                    )
 
 
 def _of_words(mail: Mail, tree: Any, found: Any) -> Iterator[Finding]:
@@ -161,7 +198,12 @@ def _of_words(mail: Mail, tree: Any, found: Any) -> Iterator[Finding]:
 
     preheader = _preheader(tree)
     if not preheader:
-        yield found("E307", 0, "the email has no preheader", "write a summary; templates put it in mj-preview")
+        yield found(
+            "E307",
+            0,
+            "the email has no preheader",
+            "write a summary; templates put it in mj-preview",
+        )
     elif len(preheader) < PREHEADER:
         yield finding(
             "E324",
@@ -183,16 +225,21 @@ def _of_contrast(code: str, when: str, tree: Any, found: Any) -> Iterator[Findin
     for element, look in contrast.faint(tree):
         if (look.ink, look.paper) not in seen:
             seen.add((look.ink, look.paper))
-            text = " ".join("".join(element.itertext()).split())[:40]
-            message = f'"{text}" has a contrast of {look.contrast:.1f}{when}; {look.enough:g} can be read'
-            yield found(code, element.sourceline, message, "change one of its colours in theme.toml")
+            ink, paper = contrast.written(look.ink), contrast.written(look.paper)
+            message = (
+                f"words in {ink} on {paper}{when}: a contrast of {look.contrast:.1f}; "
+                f"{look.enough:g} can be read"
+            )
+            yield found(code, element.sourceline, message, "change a colour in theme.toml")
 
 
 def _preheader(tree: Any) -> str:
     """The words of the first hidden element: inboxes show them behind the subject."""
     body = tree.find("body")
     for element in body.iter() if body is not None else ():
-        style = contrast.declarations(element.get("style", "")) if isinstance(element.tag, str) else {}
+        style = (
+            contrast.declarations(element.get("style", "")) if isinstance(element.tag, str) else {}
+        )
         if style.get("display") == "none":
             return "".join(element.itertext()).strip("\u00a0\u200b\u034f\u2007\ufeff \n\t")
         if isinstance(element.tag, str) and (element.text or "").strip():
@@ -202,7 +249,7 @@ def _preheader(tree: Any) -> str:
 
 def _of_leaving(mail: Mail, found: Any) -> Iterator[Finding]:
     for part, name in ((mail.html, "the HTML"), (mail.text, "the plain text")):
-        if f"{SLOT}unsubscribe_url" not in part:
+        if part.strip() and f"{SLOT}unsubscribe_url" not in part:
             message = f'{name} of the email has no link to unsubscribe: no slot "unsubscribe_url"'
             yield found("E320", 0, message, 'write {{ slot("unsubscribe_url") }} in the template')
 
@@ -215,8 +262,10 @@ def _of_message(mail: Mail, publication: Publication, found: Any) -> Iterator[Fi
     message = message_from_bytes(mail.message, policy=policy.default)
     leave = str(message["List-Unsubscribe"] or "")
     if not leave:
-        yield found("E313", 0, "the email has no header List-Unsubscribe", "inboxes show it as a button")
-    if publication.service and (
+        yield found(
+            "E313", 0, "the email has no header List-Unsubscribe", "inboxes show it as a button"
+        )
+    if publication.service.url and (
         "<https://" not in leave or "one-click" not in str(message["List-Unsubscribe-Post"]).lower()
     ):
         message_ = "the email cannot be left with one click, as big receivers ask (RFC 8058)"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import partial
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -28,7 +29,19 @@ LARGE = 4_000_000
 """Bytes of a feed that some readers and directories stop at."""
 
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-TAKEN_OUT = ("applet", "base", "embed", "form", "frame", "input", "link", "meta", "object", "script", "style")
+TAKEN_OUT = (
+    "applet",
+    "base",
+    "embed",
+    "form",
+    "frame",
+    "input",
+    "link",
+    "meta",
+    "object",
+    "script",
+    "style",
+)
 _MEND = "see the stage that makes it"
 
 
@@ -68,14 +81,14 @@ def is_feed(path: str) -> bool:
     )
 
 
-def of_feed(made: Made, site: Site) -> tuple[list[Finding], list[str]]:
-    """What is wrong with one feed, and its entries' GUIDs."""
+def of_feed(made: Made, site: Site) -> tuple[list[Finding], list[str] | None]:
+    """What is wrong with one feed, and its entries' GUIDs; None where it is no feed that can be read."""
     say = partial(_say, f"build/{made.path}")
     found: list[Finding] = []
-    if made.path.endswith(".json"):
-        items = _json(made, site, say, found)
-    else:
-        items = _xml(made, site, say, found)
+    read = _json if made.path.endswith(".json") else _xml
+    items = read(made, site, say, found)
+    if items is None:
+        return found, None
     if made.size > LARGE:
         message = f"{made.size:,} bytes; some readers stop at {LARGE:,}"
         found.append(say("E420", 0, message, "lower feeds.limit"))
@@ -90,28 +103,29 @@ def _say(where: str, code: str, line: int, message: str, mend: str = _MEND) -> F
 # --- XML -------------------------------------------------------------------------------------------
 
 
-def _xml(made: Made, site: Site, say: Any, found: list[Finding]) -> list[Item]:
-    from lxml import etree
+def _xml(made: Made, site: Site, say: Any, found: list[Finding]) -> list[Item] | None:
+    from lxml import etree  # type: ignore[import-untyped]
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
     try:
         root = etree.parse(made.file, parser).getroot()
     except etree.XMLSyntaxError as error:
         message = f"is not well-formed: {error.msg}"
-        found.append(say("E401", error.lineno or 0, message, "mend what makes it; no reader can open it"))
-        return []
+        found.append(
+            say("E401", error.lineno or 0, message, "mend what makes it; no reader can open it")
+        )
+        return None
     if root.tag == "rss":
         channel = root.find("channel")
         if channel is None:
             found.append(say("E403", root.sourceline, "there is no channel"))
-            return []
+            return None
         found += _of_channel(channel, made.path, site, say)
-        items = [_rss_item(item) for item in channel.iterfind("item")]
-        return items
+        return [_rss_item(item) for item in channel.iterfind("item")]
     if root.tag == f"{ATOM}feed":
         found += _of_atom(root, made.path, site, say)
         return [_atom_item(entry) for entry in root.iterfind(f"{ATOM}entry")]
-    return []
+    return None
 
 
 def _text(parent: Any, name: str) -> str:
@@ -145,13 +159,19 @@ def _of_show(channel: Any, say: Any) -> Iterator[Finding]:
             yield say("E414", line, f"the show has no itunes:{name}", mend)
     explicit = channel.find(f"{ITUNES}explicit")
     if explicit is not None and (explicit.text or "").strip() not in ("true", "false"):
-        yield say("E414", explicit.sourceline, f'itunes:explicit is "{explicit.text}", not true or false')
+        yield say(
+            "E414", explicit.sourceline, f'itunes:explicit is "{explicit.text}", not true or false'
+        )
 
 
 def _of_self(href: str, path: str, site: Site, line: int, say: Any) -> Iterator[Finding]:
     own = site.publication.url + path.removeprefix("site/")
     if href != own:
-        message = f'its own address is said to be "{href}", and is {own}' if href else "it does not name its own address"
+        message = (
+            f'its own address is said to be "{href}", and is {own}'
+            if href
+            else "it does not name its own address"
+        )
         yield say("E412", line, message, 'write <atom:link rel="self">')
 
 
@@ -173,7 +193,11 @@ def _of_atom(root: Any, path: str, site: Site, say: Any) -> Iterator[Finding]:
 def _rss_item(item: Any) -> Item:
     enclosure = item.find("enclosure")
     told = enclosure.attrib if enclosure is not None else {}
-    others = [x.get("url", "") for name in ("transcript", "chapters") for x in item.iterfind(f"{PODCAST}{name}")]
+    others = [
+        x.get("url", "")
+        for name in ("transcript", "chapters")
+        for x in item.iterfind(f"{PODCAST}{name}")
+    ]
     return Item(
         line=item.sourceline,
         guid=_text(item, "guid"),
@@ -210,20 +234,20 @@ def _atom_item(entry: Any) -> Item:
 # --- JSON ------------------------------------------------------------------------------------------
 
 
-def _json(made: Made, site: Site, say: Any, found: list[Finding]) -> list[Item]:
+def _json(made: Made, site: Site, say: Any, found: list[Finding]) -> list[Item] | None:
     mend = "mend what makes it; no reader can open it"
     data = made.read()
     try:
         told = json.loads(data)
     except json.JSONDecodeError as error:
         found.append(say("E402", error.lineno, f"is not JSON: {error.msg}", mend))
-        return []
+        return None
     except UnicodeDecodeError:
         found.append(say("E402", 0, "is not UTF-8", mend))
-        return []
+        return None
     if not isinstance(told, dict):
         found.append(say("E402", 1, "is not a JSON object", mend))
-        return []
+        return None
     if not str(told.get("version", "")).startswith("https://jsonfeed.org/version/"):
         found.append(say("E413", 1, 'the feed has no "version" of JSON Feed'))
     for name, kind in (("title", str), ("items", list)):
@@ -232,11 +256,15 @@ def _json(made: Made, site: Site, say: Any, found: list[Finding]) -> list[Item]:
     found += _of_self(str(told.get("feed_url", "")), made.path, site, 1, say)
     listed = told.get("items")
     text = data.decode("utf-8", "replace")
-    return [_json_item(one, text) for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return (
+        [_json_item(one, text) for one in listed if isinstance(one, dict)]
+        if isinstance(listed, list)
+        else []
+    )
 
 
 def _json_item(one: Mapping[str, Any], text: str) -> Item:
-    enclosure = next(iter(one.get("attachments") or ()), {})
+    enclosure: Mapping[str, Any] = next(iter(one.get("attachments") or ()), {})
     guid = str(one.get("id", ""))
     at = text.find(json.dumps(guid, ensure_ascii=False)) if guid else -1
     return Item(
@@ -269,11 +297,13 @@ def _of_items(items: list[Item], site: Site, say: Any) -> Iterator[Finding]:
             message = f'the date "{item.date}" is none that feed readers read'
             yield say("E407", item.line, message)
         elif when > site.now:
-            yield say("E415", item.line, f'"{item.title}" is dated {item.date}, which is still to come')
+            yield say(
+                "E415", item.line, f'"{item.title}" is dated {item.date}, which is still to come'
+            )
         dates.append(when)
     known = [when for when in dates if when]
     if len(known) == len(dates) and known != sorted(known, reverse=True):
-        line = next(items[i + 1].line for i, (a, b) in enumerate(zip(known, known[1:], strict=False)) if b > a)
+        line = next(items[i + 1].line for i, (a, b) in enumerate(pairwise(known)) if b > a)
         yield say("E418", line, "its entries are not newest first")
 
 
@@ -281,7 +311,11 @@ def _of_item(item: Item, site: Site, say: Any) -> Iterator[Finding]:
     if not item.guid:
         yield say("E404", item.line, f'"{item.title}" has no GUID')
     elif (known := _known(item.url, site)) and item.guid not in known:
-        yield say("E406", item.line, f'the GUID of "{item.title}" is "{item.guid}", and was published as "{known[0]}"')
+        yield say(
+            "E406",
+            item.line,
+            f'the GUID of "{item.title}" is "{item.guid}", and was published as "{known[0]}"',
+        )
     if not item.title or not item.content:
         yield say("E423", item.line, f"an entry has no {'content' if item.title else 'title'}")
     yield from _of_content(item, say)
@@ -314,7 +348,9 @@ def _of_content(item: Item, say: Any) -> Iterator[Finding]:
         return
     tree = html.fragment_fromstring(item.content, create_parent=True)
     for element in tree.iter(*TAKEN_OUT):
-        yield say("E416", item.line, f'<{element.tag}> in "{item.title}" is taken out by feed readers')
+        yield say(
+            "E416", item.line, f'<{element.tag}> in "{item.title}" is taken out by feed readers'
+        )
     for element in tree.iter():
         if any(name.startswith("on") for name in element.attrib):
             yield say("E416", item.line, f'a script in <{element.tag}> of "{item.title}"')
@@ -329,10 +365,14 @@ def _of_enclosure(item: Item, site: Site, say: Any) -> Iterator[Finding]:
     if not (item.sound or item.length or item.type):
         return
     lacking = [
-        name for name, value in (("url", item.sound), ("length", item.length), ("type", item.type)) if not value
+        name
+        for name, value in (("url", item.sound), ("length", item.length), ("type", item.type))
+        if not value
     ]
     if lacking:
-        yield say("E408", item.line, f'the enclosure of "{item.title}" has no {" and no ".join(lacking)}')
+        yield say(
+            "E408", item.line, f'the enclosure of "{item.title}" has no {" and no ".join(lacking)}'
+        )
         return
     path = _path(item.sound, site)
     made = site.files.get(path)
@@ -343,7 +383,9 @@ def _of_enclosure(item: Item, site: Site, say: Any) -> Iterator[Finding]:
         yield say("E409", item.line, message)
     seconds = site.durations.get(path)
     if seconds and item.seconds and abs(_seconds(item.seconds) - seconds) > 1:
-        message = f'"{item.title}" is said to last {item.seconds}, its sound lasts {seconds:.0f} seconds'
+        message = (
+            f'"{item.title}" is said to last {item.seconds}, its sound lasts {seconds:.0f} seconds'
+        )
         yield say("E421", item.line, message)
 
 
@@ -375,10 +417,10 @@ def _gone(address: str, site: Site) -> bool:
 # --- feeds against each other ----------------------------------------------------------------------
 
 
-def of_all(guids: Mapping[str, list[str]]) -> Iterator[Finding]:
+def of_all(guids: Mapping[str, list[str] | None]) -> Iterator[Finding]:
     """The article feeds against each other: who reads one sees what who reads another sees."""
-    articles = {path: found for path, found in guids.items() if path in _ARTICLES}
-    first = next((path for path in _ARTICLES if path in articles), "")
+    articles = {path: ids for path in _ARTICLES if (ids := guids.get(path)) and all(ids)}
+    first = next(iter(articles), "")
     for path, found in articles.items():
         if [atom_id(one) for one in found] != [atom_id(one) for one in articles[first]]:
             message = f"its entries are not those of {first.removeprefix('site/')}"

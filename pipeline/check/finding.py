@@ -9,6 +9,8 @@ from typing import Literal
 from pipeline.check.rules import RULES
 from pipeline.errors import AuthorError
 
+SETTINGS = "content/publication.toml"
+
 Severity = Literal["error", "warning", "note"]
 
 
@@ -52,8 +54,9 @@ def of_error(error: AuthorError, episode: str = "") -> list[Finding]:
     found = []
     for one in (error, *error.also):
         message, _, mend = one.message.partition("; ")
+        own = episode if one.where != SETTINGS else ""
         found.append(
-            finding(one.code, one.where, one.line or _front(one.where), message, mend, episode)
+            finding(one.code, one.where, one.line or _front(one.where), message, mend, own)
         )
     return found
 
@@ -63,9 +66,7 @@ def _front(where: str) -> int:
     return 1 if where.endswith("/episode.md") else 0
 
 
-def waived(
-    found: Finding, waivers: Mapping[str, Mapping[str, str]]
-) -> Finding:
+def waived(found: Finding, waivers: Mapping[str, Mapping[str, str]]) -> Finding:
     """The finding, let pass where its episode waives its code with a reason."""
     reason = waivers.get(found.episode, {}).get(found.code, "").strip()
     return replace(found, waived=reason) if reason and RULES[found.code].waivable else found

@@ -17,7 +17,9 @@ from pipeline.check.words import blocks, inlines
 from pipeline.delivery.edition import fault
 from pipeline.model import Episode, Publication
 
-SCHEMES = frozenset({"geo", "http", "https", "irc", "mailto", "matrix", "sip", "sms", "tel", "xmpp"})
+SCHEMES = frozenset(
+    {"geo", "http", "https", "irc", "mailto", "matrix", "sip", "sms", "tel", "xmpp"}
+)
 TRACKING = re.compile(r"(?i)^(utm_\w+|fbclid|gclid|dclid|msclkid|mc_[ce]id|igshid|mkt_tok|_hsenc)$")
 SOURCE = "content/"
 
@@ -53,7 +55,10 @@ def of_source(episode: Episode, root: Path) -> Iterator[Finding]:
     folder = (root / episode.source).parent
     for name, line in _files(episode):
         if name and not (folder / name).is_file():
-            message, mend = f'the file "{name}" is missing', "put it beside episode.md, or correct the name"
+            message, mend = (
+                f'the file "{name}" is missing',
+                "put it beside episode.md, or correct the name",
+            )
             yield finding("E203", episode.source, line, message, mend, episode.slug)
 
 
@@ -96,12 +101,16 @@ def _of_address(episode: Episode, href: str, line: int) -> Iterator[Finding]:
 def _of_web(parts: Any, href: str, found: Callable[[str, str, str], Finding]) -> Iterator[Finding]:
     host = parts.hostname or ""
     if parts.scheme == "file" or _private(host):
-        yield found("E208", f'"{href}" leads to this machine or its network', "link to what readers reach")
+        yield found(
+            "E208", f'"{href}" leads to this machine or its network', "link to what readers reach"
+        )
     elif not host or "." not in host or re.search(r"\s", href):
         yield found("E207", f'"{href}" is no address that can be followed', "correct it")
     if parts.password:
         shown = href.replace(f"{parts.username}:{parts.password}@", "…@")
-        yield found("E217", f'"{shown}" holds a password', "take it out, and change it: it is in git")
+        yield found(
+            "E217", f'"{shown}" holds a password', "take it out, and change it: it is in git"
+        )
     if tracks := [name for name, _ in parse_qsl(parts.query) if TRACKING.match(name)]:
         yield found(
             "E215", f'"{href}" tells who sent the reader: {", ".join(tracks)}', "cut that part off"
@@ -166,7 +175,11 @@ def built_page(tree: Any, path: str, publication: Publication, elsewhere: str = 
     for found in tree.xpath(_LINKS):
         href = found.strip()
         if href not in links and not (elsewhere and href.startswith(elsewhere)):
-            target, fragment = _target(path, href, publication.url)
+            target, fragment = "", ""
+            if path.startswith("site/") or href.startswith(
+                publication.url
+            ):  # else it is email's to name
+                target, fragment = _target(path, href, publication.url)
             links[href] = Link(found.getparent().sourceline or 0, href, target, fragment)
     return Page(ids, tuple(links.values()))
 
@@ -187,7 +200,12 @@ def _target(page: str, href: str, base: str) -> tuple[str, str]:
     return f"site/{path}", unquote(fragment) if placed else ""
 
 
-def read(database: sqlite3.Connection, files: Mapping[str, str], pages: Iterable[str], page: Callable[[str], Page]) -> None:
+def read(
+    database: sqlite3.Connection,
+    files: Mapping[str, str],
+    pages: Iterable[str],
+    page: Callable[[str], Page],
+) -> None:
     """Take in what the build is now: `files` by path with their hashes, `page` reads one of `pages`.
 
     Pages that did not change are not read; links that lead to what changed are followed again.
@@ -223,20 +241,41 @@ def read(database: sqlite3.Connection, files: Mapping[str, str], pages: Iterable
 
 def broken(database: sqlite3.Connection, slugs: Iterable[str]) -> Iterator[Finding]:
     """Every link that leads nowhere: at the line of the source where it stands, else at the first page that has it."""
-    rows = database.execute("SELECT path, line, href, target, fragment FROM broken ORDER BY path, line").fetchall()
-    there = {target for (target,) in database.execute("SELECT path FROM files WHERE path IN (SELECT target FROM broken)")}
-    written = {(target, fragment) for path, _, _, target, fragment in rows if path.startswith(SOURCE)}
+    rows = database.execute(
+        "SELECT path, line, href, target, fragment FROM broken ORDER BY path, line"
+    ).fetchall()
+    there = {
+        target
+        for (target,) in database.execute(
+            "SELECT path FROM files WHERE path IN (SELECT target FROM broken)"
+        )
+    }
+    written = {
+        (target, fragment) for path, _, _, target, fragment in rows if path.startswith(SOURCE)
+    }
     pages: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
     for path, line, href, target, fragment in rows:
         if path.startswith(SOURCE):
             yield _of_written(database, path, line, target, fragment, target in there, slugs)
         elif (target, fragment) not in written:
-            pages.setdefault((target, fragment), []).append((path, line, href))
+            own = (
+                "" if target == path else target
+            )  # what a template leads to on every page is one fault
+            pages.setdefault((own, fragment), []).append((path, line, href))
     for (target, fragment), found in pages.items():
+        target = target or found[0][0]
         yield _of_built(found, target, fragment, target in there)
 
 
-def _of_written(database: sqlite3.Connection, path: str, line: int, target: str, fragment: str, there: bool, slugs: Iterable[str]) -> Finding:
+def _of_written(
+    database: sqlite3.Connection,
+    path: str,
+    line: int,
+    target: str,
+    fragment: str,
+    there: bool,
+    slugs: Iterable[str],
+) -> Finding:
     slug, own = target.split("/")[1], path.split("/")[1]
     if not there:
         message = f'links to episode "{slug}", which is not published'
@@ -248,7 +287,9 @@ def _of_written(database: sqlite3.Connection, path: str, line: int, target: str,
     return finding("E202", path, line, message, "correct it" + _likely(fragment, ids), own)
 
 
-def _of_built(found: list[tuple[str, int, str]], target: str, fragment: str, there: bool) -> Finding:
+def _of_built(
+    found: list[tuple[str, int, str]], target: str, fragment: str, there: bool
+) -> Finding:
     path, line, href = found[0]
     others = len({page for page, _, _ in found}) - 1
     also = f" (as {others} other page{'s do' if others > 1 else ' does'})" if others else ""

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pipeline.check.finding import Finding
 from pipeline.errors import OutsideError
@@ -52,15 +52,17 @@ class Memory:
 
     def recalled(self, key: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
         """What was found under this key before; found now if it is new."""
+        return [Finding(**one) for one in self.told(key, lambda: [asdict(one) for one in find()])]
+
+    def told(self, key: str, tell: Callable[[], Any]) -> Any:
+        """What can be told in JSON, under a key as findings are."""
         self._used.add(key)
         kept = self._found.get(key)
         if kept is None:
-            found = list(find())
-            kept = json.dumps([asdict(one) for one in found], ensure_ascii=False)
+            kept = json.dumps(tell(), ensure_ascii=False)
             self._found[key] = kept
             self.database.execute("INSERT OR REPLACE INTO found VALUES (?, ?)", (key, kept))
-            return found
-        return [Finding(**one) for one in json.loads(kept)] if kept != "[]" else []
+        return json.loads(kept)
 
     def forget_the_rest(self) -> None:
         """Keep only what was asked for since it was opened: the publication as it is now."""

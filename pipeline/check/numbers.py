@@ -22,11 +22,15 @@ _FIGURE = re.compile(
 )
 _SENTENCE = re.compile(r"[^.!?]+(?:[.!?](?=\d)[^.!?]*)*[.!?]*")
 _PLAIN = frozenset(
-    "about above after all also among and are been before being both could each every for from had has have "
-    "into its just less made many more most much not now only other out over own since some such than that "
-    "the their them then there these they this those through under until very was were what when where which "
-    "while who will with would year years".split()
-)
+    {
+        "about", "above", "after", "all", "also", "among", "and", "are", "been", "before", "being", "both",
+        "could", "each", "every", "for", "from", "had", "has", "have", "into", "its", "just", "less", "made",
+        "many", "more", "most", "much", "not", "now", "only", "other", "out", "over", "own", "since", "some",
+        "such", "than", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those",
+        "through", "under", "until", "very", "was", "were", "what", "when", "where", "which", "while", "who",
+        "will", "with", "would", "year", "years",
+    }
+)  # fmt: skip
 ALIKE = 0.75
 """The share of a key figure's words that a sentence must hold to be about the same thing."""
 
@@ -101,19 +105,16 @@ def _stems(text: str) -> set[str]:
 # --- as they are said -----------------------------------------------------------------------------
 
 _ONES = {
-    name: value
-    for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
-        "sixteen seventeen eighteen nineteen".split()
-    )
-}
+    "zero": 0, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+    "nine": 9, "ten": 10, "eleven": 11, "twelve": 12, "thirteen": 13, "fourteen": 14, "fifteen": 15,
+    "sixteen": 16, "seventeen": 17, "eighteen": 18, "nineteen": 19,
+}  # fmt: skip
 _TENS = {
-    name: value * 10
-    for value, name in enumerate(
-        "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
-    )
-}
+    "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80,
+    "ninety": 90,
+}  # fmt: skip
 _GROUPS = {name: int(value) for name, value in SCALES.items() if len(name) > 2}
+_WORDS = {"hundred", *_ONES, *_TENS, *_GROUPS}
 
 
 def _of_said(episode: Episode) -> Iterator[Finding]:
@@ -142,7 +143,7 @@ def spoken(text: str) -> float | None:
     found: list[float] = []
     run: list[str] = []
     for word in [*re.findall(r"[a-z]+|\d+", text.casefold().replace("-", " ")), ""]:
-        if word in _ONES or word in _TENS or (run and word in ("and", "hundred", "point", *_GROUPS)):
+        if word in _WORDS or (run and word in ("and", "point")):
             run.append(word)
         elif run:
             value = _value(run)

@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.check.finding import Finding, finding
+from pipeline.check.finding import SETTINGS, Finding, finding
 from pipeline.delivery.edition import addressed, fault, seeds
 from pipeline.errors import AuthorError
 from pipeline.model import Publication
-
-SETTINGS = "content/publication.toml"
 
 EXPECTED = (-17.0, -15.0)
 """LUFS: what podcast players level their shows to, give or take one."""

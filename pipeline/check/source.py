@@ -14,13 +14,18 @@ from pipeline.check.words import blocks, passages
 from pipeline.errors import suggestion
 from pipeline.model import Block, Episode, Publication, words
 
-DOUBLES = frozenset("bye das der die ha had is no nous sie so that very vous".split())
+DOUBLES = frozenset(
+    {
+        "bye", "das", "der", "die", "ha", "had", "is", "no", "nous", "sie", "so", "that", "very", "vous",
+    }
+)  # fmt: skip
 """Words that may well stand twice in a row."""
 
 MONTHS = (
-    "january february march april may june july august september october november december"
-).split()
-DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+    "november", "december",
+)  # fmt: skip
+DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
 def of_source(
@@ -69,15 +74,11 @@ def _of_listing(
     if listing.season is not None and listing.season < 1:
         message = f"season: {listing.season} is below 1"
         line = keys.get("season", 1)
-        yield finding(
-            "E108", episode.source, line, message, "the first season is 1", episode.slug
-        )
+        yield finding("E108", episode.source, line, message, "the first season is 1", episode.slug)
     for key in ("title", "subtitle", "summary", "image_alt"):
         line = keys.get(key, 1)
         for found in _of_words(episode, str(getattr(listing, key)), 0):
-            yield finding(
-                found.code, found.where, line, found.message, found.mend, episode.slug
-            )
+            yield finding(found.code, found.where, line, found.message, found.mend, episode.slug)
 
 
 def _of_waivers(episode: Episode, keys: Mapping[str, int]) -> Iterator[Finding]:
@@ -88,12 +89,13 @@ def _of_waivers(episode: Episode, keys: Mapping[str, int]) -> Iterator[Finding]:
             message = f"waive: {code} ({RULES[code].title}) cannot be let pass"
             mend = "it would break what readers get; mend it"
         elif not reason.strip():
-            message, mend = f"waive: {code} is let pass without a reason", "write why, in a few words"
+            message, mend = (
+                f"waive: {code} is let pass without a reason",
+                "write why, in a few words",
+            )
         else:
             continue
-        yield finding(
-            "E117", episode.source, keys.get("waive", 1), message, mend, episode.slug
-        )
+        yield finding("E117", episode.source, keys.get("waive", 1), message, mend, episode.slug)
 
 
 # --- blocks ---------------------------------------------------------------------------------------
@@ -239,10 +241,12 @@ def _bare(word: str) -> str:
 
 _DAY = rf"(?:(?P<day>{'|'.join(DAYS)}),?\s+)?"
 _MONTH = rf"(?P<month>{'|'.join(MONTHS)})"
-_WRITTEN = [
-    re.compile(rf"\b{_DAY}(?:the\s+)?(?P<number>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH},?\s+(?P<year>\d{{4}})\b", re.I),
-    re.compile(rf"\b{_DAY}{_MONTH}\s+(?P<number>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})\b", re.I),
-]  # fmt: skip
+_NUMBER = r"(?P<number>\d{1,2})(?:st|nd|rd|th)?"
+_YEAR_OF = r",?\s+(?P<year>\d{4})\b"
+_WRITTEN = (
+    re.compile(rf"\b{_DAY}(?:the\s+)?{_NUMBER}\s+(?:of\s+)?{_MONTH}{_YEAR_OF}", re.IGNORECASE),
+    re.compile(rf"\b{_DAY}{_MONTH}\s+{_NUMBER}{_YEAR_OF}", re.IGNORECASE),
+)
 _ISO = re.compile(r"(?<![\d-])((?:19|20)\d\d)-(\d\d)-(\d\d)(?![\d-])")
 
 

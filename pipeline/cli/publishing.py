@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pipeline.cli.building import code, findings, run, shown, slug_of, tell_findings, told
+from pipeline.cli.building import (
+    code,
+    findings,
+    opened,
+    run,
+    shown,
+    slug_of,
+    tell_findings,
+    told,
+    told_finding,
+)
 from pipeline.cli.options import Session, everywhere
 from pipeline.cli.subscribing import LEDGER, ledger, list_named
 
@@ -39,7 +49,7 @@ def publish(session: Session, episode: str | None, yes: bool, dry_run: bool) -> 
     its last edition; a list that never had one gets the newest episode.
     """
     terminal = session.terminal()
-    desk = session.desk(terminal)
+    desk = opened(session, terminal)
     try:
         _publish(session, terminal, desk, episode, dry_run)
     finally:
@@ -51,8 +61,8 @@ def _publish(
 ) -> None:
     only = slug_of(desk, episode) if episode else None
     report = run(desk)
-    found = findings(desk, report)
-    refused = bool(report.errors) or any(one.severity == "error" for one in found)
+    found = findings(session, desk, report)
+    refused = bool(report.errors) or any(one.refuses for one in found)
     if found or refused:
         tell_findings(session, report, found)
     if refused:
@@ -69,7 +79,7 @@ def _publish(
     deployed = _deploy(terminal, desk)
     sums = _mail(session, terminal, desk, only)
     announced = _announce(desk)
-    _tell(session, desk, report, deployed, sums, announced)
+    _tell(session, desk, report, deployed, sums, announced, found)
     if any(one.unknown for one in sums):
         raise SystemExit(UNKNOWN)
 
@@ -79,7 +89,7 @@ def _refuse(session: Session, report: Report, found: list[Finding], words: str) 
 
     number = code(report) or 1
     if session.json:
-        _answer(report, {"published": False, "findings": [str(one) for one in found]})
+        _answer(report, {"published": False, "findings": list(map(told_finding, found))})
     else:
         complain([words])
     raise SystemExit(number)
@@ -244,12 +254,14 @@ def _tell(
     deployed: Deployed,
     sums: list[Sums],
     announced: Sequence[str],
+    found: Sequence[Finding],
 ) -> None:
     if session.json:
         _answer(
             report,
             {
                 "published": True,
+                "findings": list(map(told_finding, found)),
                 "uploaded": list(deployed.uploaded),
                 "mailed": [_sums(one) for one in sums],
                 "announced": list(announced),
@@ -344,8 +356,8 @@ def send(session: Session, episode: str, name: str) -> None:
     try:
         slug = slug_of(desk, episode)
         report = run(desk)
-        found = findings(desk, report, slug)
-        if report.errors or any(one.severity == "error" for one in found):
+        found = findings(session, desk, report, slug)
+        if report.errors or any(one.refuses for one in found):
             tell_findings(session, report, found)
             _refuse(session, report, found, "Nothing was mailed: mend what is named above first.")
         with ledger(session) as book:
