@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,6 +29,11 @@ class Session:
     json: bool
     quiet: bool
     jobs: int
+
+    def clock(self) -> Callable[[], float]:
+        """The time in seconds since 1970, which goes on from `now`."""
+        began = time.monotonic()
+        return lambda: self.now.timestamp() + time.monotonic() - began
 
     def terminal(self) -> Terminal:
         from pipeline.cli.terminal import Terminal

@@ -9,7 +9,7 @@ import click
 
 from pipeline.cli.building import code, findings, run, shown, slug_of, tell_findings, told
 from pipeline.cli.options import Session, everywhere
-from pipeline.cli.subscribing import LEDGER, ledger, list_named
+from pipeline.cli.subscribing import ledger, list_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from pipeline.check import Finding
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.ledger import Ledger, Sums
+    from pipeline.delivery.sender import Dispatch
     from pipeline.deploy import Deployed
-    from pipeline.model import Listing
+    from pipeline.model import Listing, Publication
     from pipeline.runner import Desk, Report
 
 OUTBOX = Path("build") / "outbox"
@@ -165,17 +166,39 @@ def _sent(
     session: Session, terminal: Terminal, desk: Desk, book: Ledger, due: list[tuple[str, Listing]]
 ) -> list[Sums]:
     """Freeze what is due, then finish every edition that has not reached everyone; the sums of each."""
-    from pipeline.delivery.maildir import Maildir
     from pipeline.delivery.sender import mail
 
-    if not due and not book.unfinished():
+    if not due and not book.to_send(session.now):
         return []
-    transport, progress = Maildir(session.root / OUTBOX), _Progress(terminal, "mail")
+    progress = _Progress(terminal, "mail")
     terminal.begin("mail", len(due))
     try:
-        return mail(desk.publication, due, _parts(desk), book, transport, session.now, progress)
+        how = dispatch(session, desk.publication, book)
+        return mail(desk.publication, due, _parts(desk), book, how, progress)
     finally:
         terminal.end("mail")
+
+
+def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispatch:
+    """How this publication's mail leaves."""
+    import time
+
+    from pipeline.delivery.maildir import Maildir
+    from pipeline.delivery.pace import paces
+    from pipeline.delivery.sender import Clock, Dispatch
+    from pipeline.delivery.tokens import Tokens
+    from pipeline.model import Email
+
+    email = publication.email or Email("")
+    transport = Maildir(session.root / OUTBOX)
+    return Dispatch(
+        transport,
+        Tokens(book.secret, publication.service.url),
+        Clock(session.clock(), time.sleep),
+        paces(email.limits),
+        hold=email.ambiguous == "hold" and not transport.repeatable,
+        per_connection=email.limits.per_connection,
+    )
 
 
 class _Progress:
@@ -215,13 +238,16 @@ def _sums(one: Sums) -> dict[str, Any]:
 
 def _tell_dry(session: Session, desk: Desk, report: Report, only: str | None) -> None:
     from pipeline.cli.terminal import count
+    from pipeline.delivery import people
     from pipeline.delivery.edition import seeds
 
     rows = []
     if desk.publication.lists:
         with ledger(session) as book:
             for name, listing in _due(desk, book, only):
-                rows.append((name, listing, book.audience(name, seeds(desk.publication, name))))
+                rows.append(
+                    (name, listing, people.count(book, name, seeds(desk.publication, name)))
+                )
     if session.json:
         mail = [
             {"list": name, "episode": one.slug, "recipients": number} for name, one, number in rows
@@ -371,11 +397,8 @@ def status(session: Session, episode: str | None) -> None:
     """The ledger's sums: of each edition, how many were accepted, refused, or are still to go."""
     from pipeline.cli.terminal import answer, table
 
-    if not (session.root / LEDGER).exists():
-        found: list[Sums] = []
-    else:
-        with ledger(session) as book:
-            found = book.editions()
+    with ledger(session) as book:
+        found = book.editions()
     if episode:
         wanted = episode.lstrip("0")
         found = [
