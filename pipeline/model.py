@@ -144,6 +144,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A full page of the archive, numbered from 1, the oldest; its listings oldest first."""
+
+    number: int
+    listings: tuple[Listing, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """The author's own recording of an episode: a path below the root, and what its bytes hash to."""
 
@@ -195,12 +203,21 @@ class MailingList(Written):
     seeds: tuple[str, ...] = ()
 
 
+FULL = 50
+"""Episodes on a page of the archive: of 100 KB each they are what validators and readers take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feeds(Written):
     """The article feeds: how many entries they hold, and the WebSub hub to tell."""
 
     limit: int = 50
     hub: str = ""
+
+    @property
+    def page(self) -> int:
+        """How many episodes a page of the archive holds: never more than the newest document of a feed does."""
+        return max(1, min(self.limit, FULL))
 
 
 @dataclass(frozen=True, slots=True)
