@@ -144,6 +144,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A full page of the archive, numbered from 1, the oldest; its listings oldest first."""
+
+    number: int
+    listings: tuple[Listing, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Recording:
     """The author's own recording of an episode: a path below the root, and what its bytes hash to."""
 
@@ -239,12 +247,21 @@ class Service(Written):
     url: str = ""
 
 
+FULL = 50
+"""Episodes on a page of the archive: of 100 KB each they are what validators and readers take."""
+
+
 @dataclass(frozen=True, slots=True)
 class Feeds(Written):
     """The article feeds: how many entries they hold, and the WebSub hub to tell."""
 
     limit: int = 50
     hub: str = ""
+
+    @property
+    def page(self) -> int:
+        """How many episodes a page of the archive holds: never more than the newest document of a feed does."""
+        return max(1, min(self.limit, FULL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,15 +283,24 @@ class Podcast(Written):
 class Sound(Written):
     """How audio is joined and mastered.
 
-    loudness: integrated, LUFS. peak: true peak of the decoded file, dBTP. bitrate: kbit/s.
-    intro, outro: paths below the root.
+    loudness: integrated, LUFS. peak: true peak of the decoded file, dBTP. bitrate: kbit/s of the MP3.
+    intro, outro, bed: paths below the root; a bed lies below the speech, bed_level LU quieter while nobody speaks.
+    crossfade: seconds that music and speech overlap. highpass: Hz below which recordings are cut, 0 for none.
+    trim: without the dead ends of a recording. alternates: other forms it is published in, besides MP3.
     """
 
     intro: str = ""
     outro: str = ""
+    bed: str = ""
+    bed_level: float = -14.0
+    crossfade: float = 0.0
+    highpass: int = 0
+    trim: bool = True
     loudness: float = -16.0
     peak: float = -1.0
     bitrate: int = 96
+    channels: Literal[1, 2] = 1
+    alternates: tuple[Literal["opus", "aac"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

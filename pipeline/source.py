@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pipeline import identity, markdown
 from pipeline.errors import AuthorError, suggestion
-from pipeline.model import Episode, Listing, Place, Publication, Recording, SeriesEntry
+from pipeline.model import Episode, Listing, Page, Place, Publication, Recording, SeriesEntry
 from pipeline.written import Location, refuse_bad_dates, written
 
 LARGEST = 2_000_000
@@ -381,16 +383,25 @@ def published(listings: Iterable[Listing], now: datetime) -> tuple[Listing, ...]
 
 def place(listing: Listing, listings: Sequence[Listing], publication: Publication) -> Place:
     """Where an episode stands among those published."""
-    at = listings.index(listing)
-    index = [*publication.series.entries]
-    index += [
-        SeriesEntry(one.number, one.title, one.subtitle, one.slug)
-        for one in listings[: at + 1]
-        if one.type == "full"
-    ]
-    index.sort(key=lambda entry: entry.number)
-    return Place(
-        previous=listings[at - 1] if at > 0 else None,
-        next=listings[at + 1] if at + 1 < len(listings) else None,
-        series=tuple(index[-SERIES_SHOWN:]),
+    return places(listings, publication)[listing.slug]
+
+
+def places(listings: Sequence[Listing], publication: Publication) -> dict[str, Place]:
+    """Where each episode stands among those published, by slug: all in one pass."""
+    number = attrgetter("number")
+    series = sorted(publication.series.entries, key=number)[-SERIES_SHOWN:]
+    found: dict[str, Place] = {}
+    for before, one, after in zip((None, *listings), listings, (*listings[1:], None), strict=False):
+        if one.type == "full":
+            insort(series, SeriesEntry(one.number, one.title, one.subtitle, one.slug), key=number)
+            del series[:-SERIES_SHOWN]
+        found[one.slug] = Place(before, after, tuple(series))
+    return found
+
+
+def pages(listings: Sequence[Listing], size: int) -> tuple[Page, ...]:
+    """The full pages of so many episodes each, counted from the oldest; the newest may be on none yet."""
+    return tuple(
+        Page(number, tuple(listings[(number - 1) * size : number * size]))
+        for number in range(1, len(listings) // size + 1)
     )
