@@ -24,12 +24,18 @@ _list = click.option("--list", "name", default="", help="The list; needed where 
 
 def ledger(session: Session) -> Ledger:
     """The publication's ledger, made if it is not there: a file of its own, or in the database that is named."""
-    from pipeline import config
     from pipeline.delivery.ledger import Ledger
 
-    named = os.environ.get("SIMULCAST_DATABASE_URL", "")
-    where = named or config.publication(session.root).database or session.root / LEDGER
+    where = database(session) or session.root / LEDGER
     return Ledger.open(where, os.environ.get("SIMULCAST_SECRET_KEY", ""))
+
+
+def database(session: Session) -> str:
+    """The address of the database that is named, by the environment or the settings; "" where none is."""
+    from pipeline import config
+
+    named = os.environ.get("SIMULCAST_DATABASE_URL", "")
+    return named or config.publication(session.root).database
 
 
 def list_named(session: Session, name: str) -> str:

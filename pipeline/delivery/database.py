@@ -37,11 +37,9 @@ class Database:
 
         secret: signs links and names messages; without one, a random one is made once and kept in the database.
         """
-        if isinstance(where, Path):
-            engine, name = _sqlite(where), str(where)
-        else:
-            engine, name = _postgresql(where), _without_password(where)
-        found = cls(engine, name)
+        found = cls(
+            engine_at(where), str(where) if isinstance(where, Path) else _without_password(where)
+        )
         try:
             kept = found._prepare()
             found.secret = (secret or kept).encode()
@@ -104,14 +102,17 @@ class Database:
         return str(kept)
 
 
+def engine_at(where: Path | str) -> Engine:
+    """What speaks to the database in a file, which is made if it is not there, or at a postgresql:// address."""
+    return _sqlite(where) if isinstance(where, Path) else _postgresql(where)
+
+
 def _sqlite(path: Path) -> Engine:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-    except OSError as error:
-        raise OutsideError(f"the ledger {path} cannot be opened: {error.strerror}") from error
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, hide_parameters=True)
-    durable(engine)
+    engine = durable(path)
+
+    @event.listens_for(engine, "connect")
+    def _plain(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # else the driver begins transactions where it likes
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -120,16 +121,23 @@ def _sqlite(path: Path) -> Engine:
     return engine
 
 
-def durable(engine: Engine) -> None:
-    """Have an engine on SQLite keep what it commits through a loss of power, and let readers read meanwhile."""
+def durable(path: Path) -> Engine:
+    """A SQLite file that keeps what is committed through a loss of power, and lets readers read meanwhile."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise OutsideError(f"the ledger {path} cannot be opened: {error.strerror}") from error
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, hide_parameters=True)
 
     @event.listens_for(engine, "connect")
     def _durable(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # else the driver begins transactions where it likes
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    return engine
 
 
 def _postgresql(address: str) -> Engine:

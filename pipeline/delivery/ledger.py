@@ -412,17 +412,28 @@ class Ledger(Database):
                 rows = connection.execute(some).all()
             yield from map(_recipient, rows)
 
-    def examples(self, number: int, count: int = 3) -> list[Recipient]:
-        """The first few of an edition's audience."""
-        query = (
-            select(*_RECIPIENT)
-            .join(deliveries, deliveries.c.subscriber == subscribers.c.id)
-            .where(deliveries.c.edition == number, subscribers.c.address.is_not(None))
-            .order_by(subscribers.c.id)
-            .limit(count)
-        )
+    def first(self, name: str, seeds: Sequence[str] = (), count: int = 3) -> list[Recipient]:
+        """The first few to whom an edition for a list would go now."""
         with self.transaction() as connection:
-            return [_recipient(row) for row in connection.execute(query)]
+            seeded = ids_of(connection, map(normalised, seeds))
+            chosen = _audience(list_id(connection, name), seeded, ()).subquery()
+            query = (
+                select(*_RECIPIENT)
+                .where(subscribers.c.id.in_(select(chosen.c.id)))
+                .order_by(subscribers.c.id)
+                .limit(count)
+            )
+            found = [_recipient(row) for row in connection.execute(query)]
+        unknown = [Recipient(0, normalised(seed)) for seed in seeds]
+        have = {key(one.address) for one in found}
+        return [*found, *(one for one in unknown if key(one.address) not in have)][:count]
+
+    def one(self, address: str) -> Recipient | None:
+        """The subscriber of a normalised address, if there is one."""
+        query = select(*_RECIPIENT).where(subscribers.c.key == key(address))
+        with self.transaction() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _recipient(row)
 
     # --- slots ------------------------------------------------------------------------------------
 
