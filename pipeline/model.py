@@ -191,20 +191,57 @@ class Series(Written):
 
 
 @dataclass(frozen=True, slots=True)
+class Lane(Written):
+    """A provider whose mailboxes are reached at a pace of their own.
+
+    domains: of the addresses it serves. per_second, per_day: messages; 0 is without limit.
+    """
+
+    domains: tuple[str, ...] = ()
+    per_second: float = 0.0
+    per_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(Written):
+    """How fast mail leaves; 0 is without limit.
+
+    per_connection: messages before a connection is made anew. warm_up: per_day of the first days of mailing, in their
+    order. lanes: by name of the provider.
+    """
+
+    per_connection: int = 0
+    per_second: float = 0.0
+    per_day: int = 0
+    warm_up: tuple[int, ...] = ()
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Email(Written):
-    """How the emailed episode is addressed."""
+    """How the emailed episode is addressed, and how it leaves.
+
+    ambiguous: what becomes of a message whose acceptance is uncertain: sent again, with the same Message-ID, or held
+    until a person decides.
+    """
 
     sender: str
     reply_to: str = ""
+    ambiguous: Literal["resend", "hold"] = "resend"
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
 class MailingList(Written):
-    """A list that readers subscribe to; `seeds` are addresses of the author's own that get every edition."""
+    """A list that readers subscribe to.
+
+    seeds: addresses of the author's own that get every edition. opt_in: whether a reader confirms by mail first.
+    """
 
     title: str
     description: str = ""
     seeds: tuple[str, ...] = ()
+    opt_in: Literal["single", "double"] = "double"
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,15 +287,24 @@ class Podcast(Written):
 class Sound(Written):
     """How audio is joined and mastered.
 
-    loudness: integrated, LUFS. peak: true peak of the decoded file, dBTP. bitrate: kbit/s.
-    intro, outro: paths below the root.
+    loudness: integrated, LUFS. peak: true peak of the decoded file, dBTP. bitrate: kbit/s of the MP3.
+    intro, outro, bed: paths below the root; a bed lies below the speech, bed_level LU quieter while nobody speaks.
+    crossfade: seconds that music and speech overlap. highpass: Hz below which recordings are cut, 0 for none.
+    trim: without the dead ends of a recording. alternates: other forms it is published in, besides MP3.
     """
 
     intro: str = ""
     outro: str = ""
+    bed: str = ""
+    bed_level: float = -14.0
+    crossfade: float = 0.0
+    highpass: int = 0
+    trim: bool = True
     loudness: float = -16.0
     peak: float = -1.0
     bitrate: int = 96
+    channels: Literal[1, 2] = 1
+    alternates: tuple[Literal["opus", "aac"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +353,7 @@ class Publication(Written):
     narration: Narration = field(default_factory=Narration)
     deploy: Deploy = field(default_factory=Deploy)
     service: Service = field(default_factory=Service)
+    database: str = ""
     confirm: bool = True
     podcast_guid: str = ""
 

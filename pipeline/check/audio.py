@@ -52,17 +52,35 @@ def heard(file: Path, name: str) -> Heard:
         "[a]ebur128=peak=true:dualmono=true:framelog=quiet,anullsink;"
         f"[b]silencedetect=noise={QUIET}dB:duration={SILENCE},astats=measure_perchannel=none[out]"
     )
-    last = [0.0]
+    length = 0.0
+
+    def note(line: str) -> None:
+        nonlocal length
+        if time := re.match(r"out_time_us=(\d+)", line):
+            length = int(time[1]) / 1_000_000
+
     said = run(
-        ["-i", f"file:{file}", "-filter_complex", graph, "-map", "[out]", "-f", "null", "-"],
+        [
+            "-progress",
+            "pipe:1",
+            "-i",
+            f"file:{file}",
+            "-filter_complex",
+            graph,
+            "-map",
+            "[out]",
+            "-f",
+            "null",
+            "-",
+        ],
         name,
-        lambda seconds: last.__setitem__(0, seconds),
+        note,
     )
     starts = [float(x) for x in re.findall(r"silence_start: (-?[\d.]+)", said)]
     ends = [float(x) for x in re.findall(r"silence_end: ([\d.]+)", said)]
-    ends += [last[0]] * (len(starts) - len(ends))
+    ends += [length] * (len(starts) - len(ends))
     return Heard(
-        last[0],
+        length,
         _last(r"^\s+I:\s+(\S+) LUFS", said),
         _last(r"^\s+Peak:\s+(\S+) dBFS", said),
         tuple((max(0.0, a), b) for a, b in zip(starts, ends, strict=False)),
