@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import AuthorError
@@ -76,8 +77,7 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
             ("audio", "bitrate"),
             f"audio.bitrate: {found.audio.bitrate} is none of MP3's (allowed: {allowed})",
         )
-    if not (-31 <= found.audio.loudness <= -9 and -9 <= found.audio.peak <= 0):
-        raise refuse(("audio",), "audio: loudness is from -31 to -9 LUFS, peak from -9 to 0 dBTP")
+    _check_sound(found, refuse)
     if not found.people:
         raise refuse(("people",), "people: name at least one: [[people]] with id and name")
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", found.language):
@@ -85,11 +85,31 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
             ("language",),
             f'language: "{found.language}" is not a language tag; write "en" or "en-GB"',
         )
-    for index, path in enumerate((found.audio.intro, found.audio.outro, found.podcast.artwork)):
+    paths = {("audio", name): getattr(found.audio, name) for name in ("intro", "outro", "bed")}
+    for key, path in {**paths, ("podcast", "artwork"): found.podcast.artwork}.items():
         if path.startswith("/") or ".." in Path(path).parts:
-            key = (("audio", "intro"), ("audio", "outro"), ("podcast", "artwork"))[index]
             raise refuse(key, f'{".".join(key)}: "{path}" must be a path below the publication')
     return found
+
+
+LIMITS = {
+    "loudness": (-31, -9, "LUFS"),
+    "peak": (-9, 0, "dBTP"),
+    "bed_level": (-40, 0, "LU"),
+    "crossfade": (0, 10, "seconds"),
+    "highpass": (0, 300, "Hz"),
+}
+"""What the figures below [audio] may be."""
+
+
+def _check_sound(found: Publication, refuse: Callable[[Location, str], AuthorError]) -> None:
+    for name, (least, most, unit) in LIMITS.items():
+        value = getattr(found.audio, name)
+        if not least <= value <= most:
+            raise refuse(
+                ("audio", name),
+                f"audio.{name}: {value:g} is out of bounds (allowed: {least} to {most} {unit})",
+            )
 
 
 def _lines(text: str) -> dict[Location, int]:

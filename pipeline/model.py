@@ -473,15 +473,24 @@ class Podcast(Written):
 class Sound(Written):
     """How audio is joined and mastered.
 
-    loudness: integrated, LUFS. peak: true peak of the decoded file, dBTP. bitrate: kbit/s.
-    intro, outro: paths below the root.
+    loudness: integrated, LUFS. peak: true peak of the decoded file, dBTP. bitrate: kbit/s of the MP3.
+    intro, outro, bed: paths below the root; a bed lies below the speech, bed_level LU quieter while nobody speaks.
+    crossfade: seconds that music and speech overlap. highpass: Hz below which recordings are cut, 0 for none.
+    trim: without the dead ends of a recording. alternates: other forms it is published in, besides MP3.
     """
 
     intro: str = ""
     outro: str = ""
+    bed: str = ""
+    bed_level: float = -14.0
+    crossfade: float = 0.0
+    highpass: int = 0
+    trim: bool = True
     loudness: float = -16.0
     peak: float = -1.0
     bitrate: int = 96
+    channels: Literal[1, 2] = 1
+    alternates: tuple[Literal["opus", "aac"], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
