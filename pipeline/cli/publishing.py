@@ -94,9 +94,7 @@ def _record(desk: Desk) -> None:
         for one in desk.listings
         if (heard := media.enclosure(desk.made["audio", one.slug]))
     }
-    known = identity.with_published(
-        desk.remembered, desk.publication, desk.listings, enclosures
-    )
+    known = identity.with_published(desk.remembered, desk.publication, desk.listings, enclosures)
     identity.record(desk.root, known)
 
 

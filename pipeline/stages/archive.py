@@ -25,7 +25,9 @@ def archive(
     listings = full_page.listings[::-1]
     pages = {
         name: Document(
-            documents.page(full_page.number, name), documents.older(full_page.number - 1, name), name
+            documents.page(full_page.number, name),
+            documents.older(full_page.number - 1, name),
+            name,
         )
         for name in NAMES
     }
