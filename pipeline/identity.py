@@ -90,7 +90,7 @@ def of(publication: Publication, listing: Listing) -> Identity:
         listing.podcast_guid or uuid5(NAMESPACE_URL, f"{url}#podcast").urn,
         listing.published.isoformat(),
         url,
-        "" if listing.guid else uuid5(NAMESPACE_URL, f"{url}#atom").urn,
+        listing.atom_guid or ("" if listing.guid else uuid5(NAMESPACE_URL, f"{url}#atom").urn),
     )
 
 
