@@ -290,21 +290,21 @@ def _of_feeds(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
     rest = _digest(
         settled, repr(built.published), *(f"{p} {m.size}" for p, m in sorted(built.files.items()))
     )
-    guids: dict[str, list[str] | None] = {}
+    entries: dict[str, list[str] | None] = {}
     for path in sorted(built.files):
         if not path.startswith("site/") or not feeds.is_feed(path):
             continue
         made = built.files[path]
         # Pages of the archive never change, nor does what they speak of.
         key = _digest("feed", path, made.sha256, rest if path.count("/") == 1 else settled)
-        found, guids[path] = memory.told(key, lambda made=made: _told(made, site))  # type: ignore[misc]
+        found, entries[path] = memory.told(key, lambda made=made: _told(made, site))  # type: ignore[misc]
         yield from (Finding(**one) for one in found)
-    yield from feeds.of_all(guids)
+    yield from feeds.of_all(entries)
 
 
 def _told(made: Made, site: feeds.Site) -> tuple[list[dict[str, object]], list[str] | None]:
-    found, guids = feeds.of_feed(made, site)
-    return [asdict(one) for one in found], guids
+    found, entries = feeds.of_feed(made, site)
+    return [asdict(one) for one in found], entries
 
 
 def _durations(built: Built) -> dict[str, float]:

@@ -82,7 +82,7 @@ def is_feed(path: str) -> bool:
 
 
 def of_feed(made: Made, site: Site) -> tuple[list[Finding], list[str] | None]:
-    """What is wrong with one feed, and its entries' GUIDs; None where it is no feed that can be read."""
+    """What is wrong with one feed, and where its entries lead; None where it is no feed that can be read."""
     say = partial(_say, f"build/{made.path}")
     found: list[Finding] = []
     read = _json if made.path.endswith(".json") else _xml
@@ -93,7 +93,7 @@ def of_feed(made: Made, site: Site) -> tuple[list[Finding], list[str] | None]:
         message = f"{made.size:,} bytes; some readers stop at {LARGE:,}"
         found.append(say("E420", 0, message, "lower feeds.limit"))
     found += _of_items(items, site, say)
-    return found, [item.guid for item in items]
+    return found, [item.url if item.guid else "" for item in items]
 
 
 def _say(where: str, code: str, line: int, message: str, mend: str = _MEND) -> Finding:
@@ -329,7 +329,8 @@ def _known(url: str, site: Site) -> tuple[str, ...]:
     """The GUIDs under which the page at an address was published."""
     for one in site.published.episodes.values():
         if one.url == url:
-            return (one.guid, atom_id(one.guid), one.podcast_guid, atom_id(one.podcast_guid))
+            guids = (one.guid, one.podcast_guid)
+            return (*guids, one.atom_guid, *map(atom_id, guids))
     return ()
 
 
@@ -417,12 +418,12 @@ def _gone(address: str, site: Site) -> bool:
 # --- feeds against each other ----------------------------------------------------------------------
 
 
-def of_all(guids: Mapping[str, list[str] | None]) -> Iterator[Finding]:
+def of_all(entries: Mapping[str, list[str] | None]) -> Iterator[Finding]:
     """The article feeds against each other: who reads one sees what who reads another sees."""
-    articles = {path: ids for path in _ARTICLES if (ids := guids.get(path)) and all(ids)}
+    articles = {path: urls for path in _ARTICLES if (urls := entries.get(path)) and all(urls)}
     first = next(iter(articles), "")
     for path, found in articles.items():
-        if [atom_id(one) for one in found] != [atom_id(one) for one in articles[first]]:
+        if found != articles[first]:
             message = f"its entries are not those of {first.removeprefix('site/')}"
             yield finding("E424", f"build/{path}", 0, message, _MEND)
 

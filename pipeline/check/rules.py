@@ -92,6 +92,7 @@ RULES: Mapping[str, Rule] = {
     "E163": _broken("a published date or address that changed"),
     "E164": _broken("a recording that cannot be taken"),
     "E165": _broken("a recording that is missing"),
+    "E166": _broken("published audio that is no longer made"),
     "E170": _broken("publication.toml that is not TOML"),
     "E172": _broken("a setting out of its range"),
     # links
