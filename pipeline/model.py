@@ -187,20 +187,64 @@ class Series(Written):
 
 
 @dataclass(frozen=True, slots=True)
+class Lane(Written):
+    """A provider whose mailboxes are reached at a pace of their own.
+
+    domains: of the addresses it serves. per_second, per_day: messages; 0 is without limit.
+    """
+
+    domains: tuple[str, ...] = ()
+    per_second: float = 0.0
+    per_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(Written):
+    """How fast mail leaves; 0 is without limit.
+
+    per_connection: messages before a connection is made anew. warm_up: per_day of the first days of mailing, in their
+    order. lanes: by name of the provider.
+    """
+
+    per_connection: int = 0
+    per_second: float = 0.0
+    per_day: int = 0
+    warm_up: tuple[int, ...] = ()
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Email(Written):
-    """How the emailed episode is addressed."""
+    """How the emailed episode is addressed, and how it leaves.
+
+    ambiguous: what becomes of a message whose acceptance is uncertain: sent again, with the same Message-ID, or held
+    until a person decides.
+    """
 
     sender: str
     reply_to: str = ""
+    ambiguous: Literal["resend", "hold"] = "resend"
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
 class MailingList(Written):
-    """A list that readers subscribe to; `seeds` are addresses of the author's own that get every edition."""
+    """A list that readers subscribe to.
+
+    seeds: addresses of the author's own that get every edition. opt_in: whether a reader confirms by mail first.
+    """
 
     title: str
     description: str = ""
     seeds: tuple[str, ...] = ()
+    opt_in: Literal["single", "double"] = "double"
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Written):
+    """Where the service for readers answers, ending in "/"; empty where there is none."""
+
+    url: str = ""
 
 
 FULL = 50
@@ -310,6 +354,8 @@ class Publication(Written):
     audio: Sound = field(default_factory=Sound)
     narration: Narration = field(default_factory=Narration)
     deploy: Deploy = field(default_factory=Deploy)
+    service: Service = field(default_factory=Service)
+    database: str = ""
     confirm: bool = True
     podcast_guid: str = ""
 
