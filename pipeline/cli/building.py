@@ -240,7 +240,7 @@ def check(session: Session, episode: str | None) -> None:
     try:
         report = run(desk)
         slug = slug_of(desk, episode) if episode else None
-        found = findings(session, desk, report, slug)
+        found = findings(desk, report, slug)
     finally:
         desk.close()
     if session.json:
@@ -256,9 +256,7 @@ def check(session: Session, episode: str | None) -> None:
         raise SystemExit(code(report) or 1)
 
 
-def findings(
-    session: Session, desk: Desk, report: Report, only: str | None = None
-) -> list[Finding]:
+def findings(desk: Desk, report: Report, only: str | None = None) -> list[Finding]:
     """What `check` finds in the episodes that could be read, and in what was made of them."""
     from pipeline.check import findings as found
     from pipeline.check import refused
@@ -269,12 +267,12 @@ def findings(
         failed += outcome.failed.items()
     told = refused((slug, error) for slug, error in failed if only in (None, "", slug))
     with Memory(desk.store.home / "check.db") as memory:
-        seen = found(_built(session, desk, report), memory, only)
+        seen = found(_built(desk, report), memory, only)
     known = {(one.where, one.message) for one in seen}
     return [*(one for one in told if (one.where, one.message) not in known), *seen]
 
 
-def _built(session: Session, desk: Desk, report: Report) -> Built:
+def _built(desk: Desk, report: Report) -> Built:
     from pipeline import identity
     from pipeline.check import Built
 
@@ -286,7 +284,7 @@ def _built(session: Session, desk: Desk, report: Report) -> Built:
         {slug: one.sha256 for slug, one in desk.contents.sources.items()},
         desk.episode,
         identity.recorded(desk.root),
-        session.now,
+        desk.now,
         whole=not report.errors,
     )
 

@@ -312,7 +312,7 @@ def _built(session: Session, desk: Desk, episode: str) -> str:
 
     slug = slug_of(desk, episode)
     report = run(desk)
-    found = findings(session, desk, report, slug)
+    found = findings(desk, report, slug)
     if not report.errors and not any(one.refuses for one in found):
         return slug
     if session.json:

@@ -74,7 +74,7 @@ def _publish(
 ) -> None:
     only = slug_of(desk, episode) if episode else None
     report = run(desk)
-    found = findings(session, desk, report)
+    found = findings(desk, report)
     refused = bool(report.errors) or any(one.refuses for one in found)
     if found or refused:
         tell_findings(session, report, found)
