@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from pipeline.check.rules import RULES
+from pipeline.check.rules import MENDS, RULES
 from pipeline.errors import AuthorError
 
 SETTINGS = "content/publication.toml"
@@ -56,7 +56,14 @@ def of_error(error: AuthorError, episode: str = "") -> list[Finding]:
         message, _, mend = one.message.partition("; ")
         own = episode if one.where != SETTINGS else ""
         found.append(
-            finding(one.code, one.where, one.line or _front(one.where), message, mend, own)
+            finding(
+                one.code,
+                one.where,
+                one.line or _front(one.where),
+                message,
+                mend or MENDS.get(one.code, "correct it"),
+                own,
+            )
         )
     return found
 

@@ -192,6 +192,32 @@ RULES: Mapping[str, Rule] = {
 }
 
 
+MENDS: Mapping[str, str] = {
+    "E101": "add it to the front matter, or to its table",
+    "E104": "write it: the email's subject and every feed reader show it",
+    "E126": "write a value of the kind that is asked for",
+    "E128": "give it another number",
+    "E129": "correct one of the dates",
+    "E133": "rename the folder",
+    "E136": "put the file beside episode.md",
+    "E141": "delete it, or open the block above",
+    "E143": "choose a block that there is",
+    "E144": "choose an attribute that there is",
+    "E145": "add the attribute",
+    "E146": "choose a value that is allowed",
+    "E147": "write something in it, or delete it",
+    "E148": 'write its entries as "- **term** words"',
+    "E150": "give it words, or delete it",
+    "E151": "choose another id",
+    "E155": "nest fewer blocks",
+    "E165": "put the file there, or correct its name",
+    "E170": "correct the line; toml.io says how",
+    "E172": "choose a value within its range",
+    "E203": "put it beside episode.md, or correct the name",
+}
+"""How a fault is mended where its message does not say."""
+
+
 MEDIA: Mapping[str, str] = {
     "1": "source",
     "2": "links",
