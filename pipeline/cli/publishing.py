@@ -118,10 +118,15 @@ def _mail(session: Session, terminal: Terminal, desk: Desk, only: str | None) ->
 
 def _record(desk: Desk) -> None:
     """Remember what the world is about to know these episodes by."""
-    from pipeline import identity
+    from pipeline import identity, media
 
-    remembered = identity.recorded(desk.root)
-    identity.record(desk.root, identity.with_published(remembered, desk.publication, desk.listings))
+    enclosures = {
+        one.slug: desk.publication.link(heard.path)
+        for one in desk.listings
+        if (heard := media.enclosure(desk.made["audio", one.slug]))
+    }
+    known = identity.with_published(desk.remembered, desk.publication, desk.listings, enclosures)
+    identity.record(desk.root, known)
 
 
 def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
