@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,7 +13,7 @@ from pipeline.errors import AuthorError, MediaError, OutsideError, SimulcastErro
 from pipeline.stage import Stage, chosen, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pipeline.check import Built, Finding
     from pipeline.cli.terminal import Terminal
@@ -156,13 +157,28 @@ def stage_command(stage: Stage) -> click.Command:
         desk = session.desk(terminal)
         try:
             report = run(desk, episode, chosen(desk.stages, stage.name))
+            texts = list(texts_of(desk, stage))
         finally:
             desk.close()
+        if texts and not session.json:
+            for text in texts:
+                click.echo(text)
+            session = replace(session, quiet=True)  # the text is the answer
         tell(session, report)
 
     for argument in arguments:
         command = argument(command)
     return click.command(stage.name, help=stage.help)(command)
+
+
+def texts_of(desk: Desk, stage: Stage) -> Iterator[str]:
+    """What a stage made for people to read, of each of its subjects."""
+    if not stage.shown:
+        return
+    for (name, _), artifacts in desk.made.items():
+        made = artifacts.ending(stage.shown) if name == stage.name else None
+        if made is not None:
+            yield made.text()
 
 
 @click.command()
