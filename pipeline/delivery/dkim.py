@@ -58,7 +58,7 @@ def signers(
 ) -> tuple[Signer, ...]:
     """The signers of the keys in SIMULCAST_DKIM_KEY, RSA first; none where it is not set.
 
-    selectors: by kind of key, "rsa" and "ed25519". Raises SimulcastError: a key that cannot be read, or has no selector.
+    selectors: by kind of key, "rsa" and "ed25519". Raises SimulcastError: a key cannot be read, or has no selector.
     """
     written = environment.get(KEY, "")
     if not written:

@@ -51,6 +51,7 @@ _LONGEST = 900
 
 _SLOT = re.compile(re.escape(SLOT) + r"([A-Za-z0-9_]+)(?:/([A-Za-z0-9%._~-]*)/)?")
 _MAILBOX = re.compile(r"[!#-'*+\-./0-9=?A-Z^-~]+@[A-Za-z0-9.-]+")
+_DOTS = re.compile(rb"^\.{1,20}", re.MULTILINE)
 _NOT_AN_ATOM = re.compile(r"[^A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]")
 
 Links = Callable[[int], tuple[str, str]]
@@ -254,7 +255,7 @@ def _printable(text: str) -> bytes:
 
     So no relay has a reason to touch it: lines stay short, every byte is ASCII.
     """
-    lines = b2a_qp(text.encode(), istext=True).replace(b"\n", b"\r\n")
+    lines = _constant(text)
     return lines.replace(b"  ", b" =20") if b"  " in lines else lines
 
 
@@ -274,7 +275,9 @@ def _pieces(part: str, list_title: str, *, escaped: bool) -> Iterator[bytes | _S
 
 
 def _constant(text: str) -> bytes:
-    return b2a_qp(text.encode(), istext=True).replace(b"\n", b"\r\n")
+    """Text in quoted-printable; no line begins with a dot, which SMTP would have doubled."""
+    lines = b2a_qp(text.encode(), istext=True).replace(b"\n", b"\r\n")
+    return _DOTS.sub(lambda dots: b"=2E" * len(dots[0]) + b"=\r\n", lines)
 
 
 def _refuse_unknown(slots: Iterable[_Slot], *, service: bool) -> None:
