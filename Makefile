@@ -12,7 +12,7 @@ HERE = .venv/bin
 ARGS =
 UV = 0.13.9
 
-.PHONY: help publish preview test bench install voice clean lock
+.PHONY: help publish preview test bench install voice align piper clean lock
 
 help:
 	@echo 'make publish   install what is missing, build everything, deliver it'
@@ -21,6 +21,8 @@ help:
 	@echo 'make bench     ours against others, measured in one run'
 	@echo 'make clean     remove what can be made again'
 	@echo 'make voice     try once more to install the best voice'
+	@echo 'make align     install what times a recording by its text (600 MB)'
+	@echo 'make piper     install another voice, Piper, which is under the GPL'
 	@echo 'make lock      fix the newest versions of what pyproject.toml asks for'
 
 publish preview: install
@@ -31,6 +33,9 @@ install:
 
 voice:
 	@$(INSTALL) --again core voice
+
+align piper: install
+	@$(INSTALL) $@
 
 test:
 	@$(INSTALL) core voice test
@@ -64,3 +69,6 @@ lock:
 	@$(COMPILE) pyproject.toml --extra test -c requirements-build.txt -c requirements.txt \
 		-c requirements-voice.txt $(call without,requirements-build.txt requirements.txt) \
 		-o requirements-test.txt
+	@for extra in align piper; do $(COMPILE) pyproject.toml --extra $$extra -c requirements-build.txt \
+		-c requirements.txt -c requirements-voice.txt -c requirements-test.txt \
+		$(call without,requirements-build.txt requirements.txt) -o requirements-$$extra.txt || exit 1; done

@@ -1,6 +1,6 @@
 """Makes .venv hold what the lock files name, in few words, and does nothing when it already does.
 
-install.py [--again] PART …   parts: core, voice, test; `--again` retries a voice that could not be had.
+install.py [--again] PART …   parts: core, voice, test, align, piper; `--again` retries a voice that could not be had.
 """
 
 import ast
@@ -26,6 +26,8 @@ PARTS = {
     "project": "pyproject.toml",
     "voice": "requirements-voice.txt",
     "test": "requirements-test.txt",
+    "align": "requirements-align.txt",
+    "piper": "requirements-piper.txt",
 }
 WITHOUT = {"voice": "the light voice will read. To try again: make voice"}
 """Parts that one can do without, and what happens then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.errors import AuthorError
@@ -61,6 +62,20 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
 
     if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", found.url):
         raise refuse(("url",), f'url: "{found.url}" must be a web address that ends in "/"')
+    if found.service.url and not re.fullmatch(
+        r"https?://[^\s/?#]+(/[^\s?#]*)?/", found.service.url
+    ):
+        raise refuse(
+            ("service", "url"),
+            f'service.url: "{found.service.url}" must be a web address that ends in "/"',
+        )
+    if (worst := _limit_fault(found)) is not None:
+        raise refuse(*worst)
+    if re.search(r"//[^/@]*:[^/@]+@", found.database):
+        raise refuse(
+            ("database",),
+            "database: holds a password; put the whole address into SIMULCAST_DATABASE_URL instead",
+        )
     for name in ("title", "description", "theme"):
         if not getattr(found, name).strip():
             raise refuse((name,), f"{name} is empty")
@@ -76,8 +91,7 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
             ("audio", "bitrate"),
             f"audio.bitrate: {found.audio.bitrate} is none of MP3's (allowed: {allowed})",
         )
-    if not (-31 <= found.audio.loudness <= -9 and -9 <= found.audio.peak <= 0):
-        raise refuse(("audio",), "audio: loudness is from -31 to -9 LUFS, peak from -9 to 0 dBTP")
+    _check_sound(found, refuse)
     if not found.people:
         raise refuse(("people",), "people: name at least one: [[people]] with id and name")
     if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", found.language):
@@ -85,11 +99,54 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
             ("language",),
             f'language: "{found.language}" is not a language tag; write "en" or "en-GB"',
         )
-    for index, path in enumerate((found.audio.intro, found.audio.outro, found.podcast.artwork)):
+    paths = {("audio", name): getattr(found.audio, name) for name in ("intro", "outro", "bed")}
+    for key, path in {**paths, ("podcast", "artwork"): found.podcast.artwork}.items():
         if path.startswith("/") or ".." in Path(path).parts:
-            key = (("audio", "intro"), ("audio", "outro"), ("podcast", "artwork"))[index]
             raise refuse(key, f'{".".join(key)}: "{path}" must be a path below the publication')
     return found
+
+
+def _limit_fault(found: Publication) -> tuple[Location, str] | None:
+    """The first of the limits of mailing that nobody can keep, and where it stands."""
+    if found.email is None:
+        return None
+    limits = found.email.limits
+    numbers: list[tuple[Location, float]] = [
+        (("per_connection",), limits.per_connection),
+        (("per_second",), limits.per_second),
+        (("per_day",), limits.per_day),
+        *((("warm_up",), day) for day in limits.warm_up),
+    ]
+    for lane, one in limits.lanes.items():
+        numbers += [(("lanes", lane, "per_second"), one.per_second)]
+        numbers += [(("lanes", lane, "per_day"), one.per_day)]
+    for at, number in numbers:
+        if not 0 <= number <= 10**9:
+            return (
+                ("email", "limits", *at),
+                f"email.limits.{'.'.join(map(str, at))}: {number:g} is not from 0 (no limit) upwards",
+            )
+    return None
+
+
+LIMITS = {
+    "loudness": (-31, -9, "LUFS"),
+    "peak": (-9, 0, "dBTP"),
+    "bed_level": (-40, 0, "LU"),
+    "crossfade": (0, 10, "seconds"),
+    "highpass": (0, 300, "Hz"),
+}
+"""What the figures below [audio] may be."""
+
+
+def _check_sound(found: Publication, refuse: Callable[[Location, str], AuthorError]) -> None:
+    for name, (least, most, unit) in LIMITS.items():
+        value = getattr(found.audio, name)
+        if not least <= value <= most:
+            raise refuse(
+                ("audio", name),
+                f"audio.{name}: {value:g} is out of bounds (allowed: {least} to {most} {unit})",
+            )
 
 
 def _lines(text: str) -> dict[Location, int]:

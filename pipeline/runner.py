@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from pipeline import config, identity, source
 from pipeline.errors import AuthorError, OutsideError, SimulcastError, StageError
-from pipeline.model import Episode, Listing, Publication, Recording
-from pipeline.stage import GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
+from pipeline.model import Episode, Listing, Place, Publication, Recording
+from pipeline.stage import EPISODE_GIVENS, GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
 from pipeline.store import Latest, Store
 from pipeline.templates import Templates, search_path
 
@@ -27,6 +27,9 @@ WHOLE = ""
 
 AT_HAND = 256
 """How many episodes' bodies stay in memory, so that an archive of any size fits."""
+
+PROMISED = "fragment"
+"""The stage whose artifacts feeds are joined from: before they are, published audio must still be there."""
 
 WORLD = frozenset({ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENOMEM})
 """Failures of the machine, not of a stage: the same command may be run again once they are mended."""
@@ -126,13 +129,13 @@ class Desk:
         self.stages = installed() if stages is None else dict(stages)
         for stage in self.stages.values():
             _code(stage.function.__module__)  # now: an edit while we work is not what we ran
-        remembered = identity.recorded(root)
-        self.publication = _identified(config.publication(root), remembered)
-        self.contents = source.contents(root, self.publication, remembered)
+        self.remembered = identity.recorded(root)
+        self.publication = _identified(config.publication(root), self.remembered)
+        self.contents = source.contents(root, self.publication, self.remembered)
         self.listings = source.published(self.contents.listings, now)
         self.scheduled = tuple(one for one in self.contents.listings if one.published > now)
         if not self.contents.errors:
-            identity.refuse_changes(remembered, self.publication, self.contents.listings)
+            identity.refuse_changes(self.remembered, self.publication, self.contents.listings)
         self.store = Store(root)
         self.templates = Templates(
             search_path(root, self.publication.theme), self.store.home / "templates"
@@ -142,8 +145,13 @@ class Desk:
         self.notes: list[str] = []
         self._states: dict[str, str] = {}
         self._recordings: dict[str, list[Path]] | None = None
-        self._fingerprints: dict[str, str] = {}
-        self._listing_by_slug = {listing.slug: listing for listing in self.listings}
+        self._fingerprints: dict[tuple[str, str], str] = {}
+        self.listing_by_slug = {listing.slug: listing for listing in self.listings}
+        self.pages = {
+            f"page {page.number}": page
+            for page in source.pages(self.listings, self.publication.feeds.page)
+        }
+        self._places: dict[str, Place] = {}
 
     # --- givens
 
@@ -159,9 +167,12 @@ class Desk:
             case "voice":
                 return self.publication.narration
             case "listing":
-                return self._listing_by_slug[subject]
+                return self.listing_by_slug[subject]
             case "place":
-                return source.place(self._listing_by_slug[subject], self.listings, self.publication)
+                self._places = self._places or source.places(self.listings, self.publication)
+                return self._places[subject]
+            case "full_page":
+                return self.pages[subject]
             case "episode":
                 return self.episode(subject)
             case "recording":
@@ -181,7 +192,7 @@ class Desk:
     def recording(self, slug: str) -> Recording | None:
         if self._recordings is None:
             self._recordings = source.recordings(self.root)
-        file = source.recording(self._listing_by_slug[slug], self.root, self._recordings)
+        file = source.recording(self.listing_by_slug[slug], self.root, self._recordings)
         if file is None:
             return None
         return Recording(file.relative_to(self.root).as_posix(), self.store.hashed(file), str(file))
@@ -196,23 +207,39 @@ class Desk:
             return ""
         if name == "episode":
             return _hash(self.contents.sources[subject].sha256, _code("pipeline.source"))
-        if name in GIVENS:
-            if name not in self._fingerprints:
-                self._fingerprints[name] = _hash(repr(self.given(name, subject)))
-            return self._fingerprints[name]
-        if name in ("listing", "place"):
-            return _hash(repr(self.given(name, subject)))
         if name == "recording":
             found = self.recording(subject)
             return _hash(found.path, found.sha256) if found else ""
-        return _hash(*(f"{made.path} {made.sha256}" for made in self._received(name, subject)))
+        if name in self.stages and subject in self.listing_by_slug:
+            return self._hashed(name, subject)
+        key = (name, WHOLE if name in GIVENS else subject)
+        if key not in self._fingerprints:
+            self._fingerprints[key] = self._hashed(name, subject)
+        return self._fingerprints[key]
 
-    def _received(self, name: str, subject: str) -> Iterator[Any]:
-        if self.stages[name].per == "publication" or subject != WHOLE:
-            yield from self.made[name, subject]
-        else:
-            for listing in self.listings:
-                yield from self.made[name, listing.slug]
+    def _hashed(self, name: str, subject: str) -> str:
+        """What many stages ask for is hashed once, and what is made of many of one kind in one go."""
+        if name == "episodes":
+            return _hash(*(self.fingerprint("listing", one.slug) for one in self.listings))
+        if name == "full_page":
+            return _hash(
+                subject,
+                *(self.fingerprint("listing", one.slug) for one in self.pages[subject].listings),
+            )
+        if name in GIVENS or name in EPISODE_GIVENS:
+            return _hash(repr(self.given(name, subject)))
+        parts = self._parts(name, subject).values()
+        return _hash("\n".join([f"{one.path} {one.sha256}" for made in parts for one in made]))
+
+    def _parts(self, name: str, subject: str) -> Mapping[str | int, Artifacts]:
+        """What a stage made of a subject, or of all that lies in it: episodes of a page, all of a publication."""
+        per = self.stages[name].per
+        if per == "episode" and (subject == WHOLE or subject in self.pages):
+            within = self.listings if subject == WHOLE else self.pages[subject].listings
+            return {one.slug: self.made[name, one.slug] for one in within}
+        if per == "page" and subject == WHOLE:
+            return {page.number: self.made[name, key] for key, page in self.pages.items()}
+        return {subject: self.made[name, subject]}
 
     def inputs(self, stage: Stage, subject: str) -> dict[str, str]:
         """The fingerprint of everything a stage depends on, by name."""
@@ -277,9 +304,8 @@ class Desk:
             return tools[name]
         if name not in self.stages:
             return self.given(name, subject)
-        if self.stages[name].per == "publication" or subject != WHOLE:
-            return self.made[name, subject]
-        return {listing.slug: self.made[name, listing.slug] for listing in self.listings}
+        parts = self._parts(name, subject)
+        return parts[subject] if set(parts) == {subject} else parts
 
     def close(self) -> None:
         self.store.close()
@@ -300,9 +326,9 @@ class _Progress:
 def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = None) -> Report:
     """Make what is stale, reuse the rest, and lay it below build/.
 
-    stages: those wanted, in order (default: all). only: the slug of the one episode wanted; then stages that are made
-    once for the publication are left alone. One failed episode does not stop the others; what waits for it is skipped,
-    and nothing that speaks for the whole publication is made while an episode is broken.
+    stages: those wanted, in order (default: all). only: the slug of the one episode wanted; then those made per page
+    or once for the publication are left alone. One failed episode does not stop the others; what waits for it is
+    skipped, and nothing that speaks for a page or the publication is made while an episode is broken.
     """
     chosen = list(desk.stages.values() if stages is None else stages)
     outcomes = {stage.name: Outcome() for stage in chosen if stage.per == "episode" or only is None}
@@ -314,7 +340,9 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
         if stage.name not in outcomes:
             continue
         outcome = outcomes[stage.name]
-        subjects = slugs if stage.per == "episode" else [WHOLE]
+        if PROMISED in stage.after and stage.per != "episode":
+            failed |= _broken_promises(desk, owners, failed, outcome)
+        subjects = {"episode": slugs, "page": list(desk.pages)}.get(stage.per, [WHOLE])
         made = _make(desk, stage, subjects, failed, outcome)
         _refuse_shared_paths(stage, made, owners)
         changed += desk.store.lay(made)
@@ -332,20 +360,35 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
     )
 
 
+def _broken_promises(
+    desk: Desk, made: Mapping[str, str], failed: Mapping[str, str], outcome: Outcome
+) -> dict[str, str]:
+    """Published audio that was not made again: a feed without it would lose what its readers were promised."""
+    lost = {
+        error.where.split("/")[1]: error
+        for error in identity.lost(desk.remembered, desk.publication, made)
+    }
+    found = {
+        slug: lost[slug] for slug in lost if slug in desk.listing_by_slug and slug not in failed
+    }
+    outcome.failed |= found
+    return dict.fromkeys(found, "its audio")
+
+
 def _make(
     desk: Desk, stage: Stage, subjects: Sequence[str], failed: dict[str, str], outcome: Outcome
 ) -> list[Any]:
     """One stage for all its subjects; `failed` tells which subjects are beyond it, and grows."""
     stale: list[Task] = []
     for subject in subjects:
-        if failed and (subject in failed or subject == WHOLE):
+        if failed and (subject in failed or stage.per != "episode"):
             outcome.skipped[subject] = _waits(subject, failed)
             continue
         try:
             task = _task(desk, stage, subject)
             found = desk.store.recorded(stage.name, task.key, desk.state)
             if found is None:
-                if subject != WHOLE:
+                if stage.per == "episode":
                     desk.episode(subject)
                 stale.append(task)
             else:
@@ -401,7 +444,7 @@ def _results(desk: Desk, tasks: Sequence[Task]) -> Iterator[tuple[Task, Result]]
         for done, task in enumerate(tasks):
             yield task, _result(desk, task)
             if len(tasks) > 1:
-                desk.reporter.progress(task.stage.name, "", done + 1, len(tasks), "episodes")
+                desk.reporter.progress(task.stage.name, "", done + 1, len(tasks), _unit(task.stage))
 
 
 def _result(desk: Desk, task: Task) -> Result:
@@ -409,6 +452,10 @@ def _result(desk: Desk, task: Task) -> Result:
         return desk.call(task.stage, task.subject)
     except SimulcastError as error:
         return error
+
+
+def _unit(stage: Stage) -> str:
+    return f"{stage.per}s"
 
 
 _AT_WORK: list[tuple[Desk, Sequence[Task]]] = []
@@ -429,8 +476,9 @@ def _in_processes(desk: Desk, tasks: Sequence[Task]) -> Iterator[tuple[Task, Res
         with pool(desk.jobs, "fork", _alone) as workers:
             size = max(1, min(64, len(tasks) // (desk.jobs * 4)))
             for done, result in enumerate(workers.map(_at_work, range(len(tasks)), chunksize=size)):
+                stage = tasks[done].stage
                 yield tasks[done], result
-                desk.reporter.progress(tasks[done].stage.name, "", done + 1, len(tasks), "episodes")
+                desk.reporter.progress(stage.name, "", done + 1, len(tasks), _unit(stage))
     finally:
         _AT_WORK.pop()
 
@@ -612,5 +660,7 @@ def _hash(*parts: str) -> str:
 
 def _identified(publication: Publication, remembered: identity.Identities) -> Publication:
     """The publication with its show's guid: the one published, else its own, else the one it will be known by."""
+    identity.refuse_another_show(remembered, publication)
     guid = remembered.podcast_guid or publication.podcast_guid or identity.podcast_guid(publication)
-    return replace(publication, podcast_guid=guid)
+    moved = tuple(dict.fromkeys((*publication.moved_from, *remembered.moved)))
+    return replace(publication, podcast_guid=guid, moved_from=moved)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from pipeline import identity, markdown
 from pipeline.errors import AuthorError, suggestion
-from pipeline.model import Episode, Listing, Place, Publication, Recording, SeriesEntry
+from pipeline.model import Episode, Listing, Page, Place, Publication, Recording, SeriesEntry
 from pipeline.written import Location, refuse_bad_dates, written
 
 LARGEST = 2_000_000
@@ -27,12 +29,15 @@ SERIES_SHOWN = 12
 RECORDINGS = (".wav", ".flac", ".mp3", ".m4a")
 OTHER_SOUNDS = (".aac", ".aif", ".aiff", ".mov", ".mp4", ".oga", ".ogg", ".opus", ".wma")
 
-OURS = frozenset({"about", "archive", "artwork", "audio", "people", "static", "subscribe"})
+OURS = frozenset({"about", "archive", "artwork", "audio", "feeds", "people", "static", "subscribe"})
 """Folders of the site; an episode named like one would take its place."""
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NUMBERED = re.compile(r"(\d+)(-|$)")
-_NOT_AUTHORS = frozenset({"slug"})
+_NOT_AUTHORS = {
+    "slug": "is the folder's name; rename the folder instead",
+    "first_guid": "is for content/published.json to remember; delete it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ def contents(root: Path, publication: Publication, remembered: identity.Identiti
     sources: dict[str, Source] = {}
     errors: dict[str, AuthorError] = {}
     for folder in _folders(root):
+        if folder.name in remembered.withdrawn:
+            continue
         try:
             sources[folder.name] = _source(folder, root)
         except AuthorError as error:
@@ -227,10 +234,8 @@ def _listing(front: dict[str, Any], lines: Mapping[str, int], where: str, slug: 
     def line(at: Location) -> int:
         return lines.get(str(at[0]), 1) if at else 1
 
-    for name in _NOT_AUTHORS & set(front):
-        raise AuthorError(
-            where, lines[name], f'"{name}" is the folder\'s name; rename the folder instead'
-        )
+    for name in sorted(_NOT_AUTHORS.keys() & front.keys()):
+        raise AuthorError(where, lines[name], f'"{name}" {_NOT_AUTHORS[name]}')
     refuse_bad_dates(front, ("published", "updated"), where, line)
     listing = replace(written(Listing, front, where, line), slug=slug)
     _check_listing(listing, where, line)
@@ -285,7 +290,7 @@ def _changed_guids(
     errors: dict[str, AuthorError] = {}
     for slug, source in sources.items():
         known = remembered.episodes.get(slug)
-        for name in ("guid", "podcast_guid") if known else ():
+        for name in ("guid", "podcast_guid", "atom_guid") if known else ():
             own, old = getattr(source.listing, name), getattr(known, name)
             if own and own != old:
                 message = f'{name}: "{own}", but it was published with "{old}"; put it back'
@@ -298,7 +303,14 @@ def _identified(
 ) -> Source:
     own = source.listing
     known = remembered.episodes.get(own.slug) or identity.of(publication, own)
-    return replace(source, listing=replace(own, guid=known.guid, podcast_guid=known.podcast_guid))
+    listing = replace(
+        own,
+        guid=known.guid,
+        podcast_guid=known.podcast_guid,
+        atom_guid=known.atom_guid,
+        first_guid=known.first_guid or known.guid,
+    )
+    return replace(source, listing=listing)
 
 
 def episode(source: Source, root: Path) -> Episode:
@@ -381,16 +393,25 @@ def published(listings: Iterable[Listing], now: datetime) -> tuple[Listing, ...]
 
 def place(listing: Listing, listings: Sequence[Listing], publication: Publication) -> Place:
     """Where an episode stands among those published."""
-    at = listings.index(listing)
-    index = [*publication.series.entries]
-    index += [
-        SeriesEntry(one.number, one.title, one.subtitle, one.slug)
-        for one in listings[: at + 1]
-        if one.type == "full"
-    ]
-    index.sort(key=lambda entry: entry.number)
-    return Place(
-        previous=listings[at - 1] if at > 0 else None,
-        next=listings[at + 1] if at + 1 < len(listings) else None,
-        series=tuple(index[-SERIES_SHOWN:]),
+    return places(listings, publication)[listing.slug]
+
+
+def places(listings: Sequence[Listing], publication: Publication) -> dict[str, Place]:
+    """Where each episode stands among those published, by slug: all in one pass."""
+    number = attrgetter("number")
+    series = sorted(publication.series.entries, key=number)[-SERIES_SHOWN:]
+    found: dict[str, Place] = {}
+    for before, one, after in zip((None, *listings), listings, (*listings[1:], None), strict=False):
+        if one.type == "full":
+            insort(series, SeriesEntry(one.number, one.title, one.subtitle, one.slug), key=number)
+            del series[:-SERIES_SHOWN]
+        found[one.slug] = Place(before, after, tuple(series))
+    return found
+
+
+def pages(listings: Sequence[Listing], size: int) -> tuple[Page, ...]:
+    """The full pages of so many episodes each, counted from the oldest; the newest may be on none yet."""
+    return tuple(
+        Page(number, tuple(listings[(number - 1) * size : number * size]))
+        for number in range(1, len(listings) // size + 1)
     )

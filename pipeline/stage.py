@@ -16,6 +16,7 @@ GROUP = "simulcast.stages"
 
 GIVENS = frozenset({"publication", "episodes", "templates", "files", "sound", "voice"})
 EPISODE_GIVENS = frozenset({"episode", "listing", "place", "recording"})
+PAGE_GIVENS = frozenset({"full_page"})
 TOOLS = frozenset({"kept", "scratch", "progress", "jobs"})
 """Tools help a stage work and never change what it makes, so they are not part of its fingerprint."""
 
@@ -104,7 +105,10 @@ class Files(Protocol):
     def __call__(self, path: str) -> Path: ...
 
 
-Per = Literal["episode", "publication"]
+Per = Literal["episode", "page", "publication"]
+HEIGHTS: Mapping[Per, int] = {"episode": 0, "page": 1, "publication": 2}
+"""How much a stage speaks for: it may ask for stages that speak for as much, or for less."""
+
 Function = Callable[..., Iterable[Artifact]]
 
 
@@ -126,22 +130,29 @@ class Stage:
     @property
     def after(self) -> tuple[str, ...]:
         """The stages whose artifacts it receives."""
-        return tuple(p for p in self.parameters if p not in GIVENS | EPISODE_GIVENS | TOOLS)
+        given = GIVENS | EPISODE_GIVENS | PAGE_GIVENS | TOOLS
+        return tuple(name for name in self.parameters if name not in given)
 
 
 def stage(
     *, per: Per, version: str = "", libraries: Sequence[str] = ()
 ) -> Callable[[Function], Stage]:
-    """Declare a function as a stage, made per "episode" or per "publication".
+    """Declare a function as a stage, made per "episode", per "page" or per "publication".
 
     Its parameters are its inputs: names of givens (publication, episodes, templates, files, sound, voice;
-    per episode also episode, listing, place, recording), of tools (kept, scratch, progress, jobs) or of
-    other stages. `version` stands for the code in its fingerprint: without it any edit of the code
-    remakes everything. `libraries` are distributions whose version changes what is made.
+    per episode also episode, listing, place, recording; per page also full_page), of tools (kept, scratch,
+    progress, jobs) or of other stages. A page is a full page of the archive, counted from the oldest
+    episode, so that it never changes: what is made per page costs nothing when one more episode is out.
+    Of a stage per episode, a page receives what was made for its own episodes, a publication all, by slug;
+    of a stage per page, a publication receives all, by number. `version` stands for the code in its
+    fingerprint: without it any edit of the code remakes everything. `libraries` are distributions whose
+    version changes what is made.
     """
 
-    if per not in ("episode", "publication"):
-        raise StageError(f'a stage is made per "episode" or per "publication", not per "{per}"')
+    if per not in HEIGHTS:
+        raise StageError(
+            f'a stage is made per "episode", per "page" or per "publication", not per "{per}"'
+        )
 
     def declare(function: Function) -> Stage:
         parameters = tuple(inspect.signature(function).parameters)
@@ -181,30 +192,33 @@ def _loaded(point: EntryPoint) -> Stage:
     return found
 
 
+_OWN: Mapping[Per, frozenset[str]] = {"episode": EPISODE_GIVENS, "page": PAGE_GIVENS}
+_MADE: Mapping[Per, str] = {
+    "episode": "per episode",
+    "page": "per page",
+    "publication": "once for the publication",
+}
+
+
 def in_order(stages: Mapping[str, Stage]) -> dict[str, Stage]:
     """The stages so that each comes after those it receives from; an unknown name or a circle is refused."""
     for one in stages.values():
         for name in one.after:
             if name not in stages:
-                allowed = (
-                    GIVENS
-                    | TOOLS
-                    | set(stages)
-                    | (EPISODE_GIVENS if one.per == "episode" else set())
-                )
+                allowed = GIVENS | TOOLS | set(stages) | _OWN.get(one.per, frozenset())
                 raise StageError(
                     f'stage "{one.name}" asks for "{name}", which is neither a given nor a stage'
                     + suggestion(name, allowed)
                 )
-            if one.per == "episode" and stages[name].per == "publication":
+            if HEIGHTS[stages[name].per] > HEIGHTS[one.per]:
                 raise StageError(
-                    f'stage "{one.name}" is made per episode and cannot ask for "{name}", '
-                    "which is made once for the publication"
+                    f'stage "{one.name}" is made {_MADE[one.per]} and cannot ask for "{name}", '
+                    f"which is made {_MADE[stages[name].per]}"
                 )
-        for name in EPISODE_GIVENS & set(one.parameters):
-            if one.per == "publication":
+        for name in (EPISODE_GIVENS | PAGE_GIVENS) & set(one.parameters):
+            if name not in _OWN.get(one.per, ()):
                 raise StageError(
-                    f'stage "{one.name}" is made once for the publication and cannot ask for "{name}"'
+                    f'stage "{one.name}" is made {_MADE[one.per]} and cannot ask for "{name}"'
                 )
     try:
         sorter = TopologicalSorter({name: sorted(stages[name].after) for name in sorted(stages)})

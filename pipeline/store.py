@@ -186,13 +186,13 @@ class Store:
 
     def lay(self, artifacts: Iterable[Made]) -> list[str]:
         """Put artifacts in their places below build/, each whole; the paths that changed."""
-        known = {
-            row[0]: row[1:] for row in self._execute("SELECT path, sha256, size, mtime FROM laid")
-        }
         changed = []
         for made in artifacts:
             target = self.build / made.path
-            if known.get(made.path) == (made.sha256, *_stat(target)):
+            known = self._execute(
+                "SELECT sha256, size, mtime FROM laid WHERE path = ?", (made.path,)
+            ).fetchone()
+            if known == (made.sha256, *_stat(target)):
                 continue
             write_whole(target, Path(made.file))
             changed.append(made.path)

@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import imageio_ffmpeg
+import numpy
 
 SPEECH = "anoisesrc=d={seconds}:a=0.5:c=pink:seed=7:r=44100,highpass=f=120,tremolo=f=4:d=0.9,volume={gain}dB"
 """Pink noise that swells and fades four times a second, as syllables do."""
@@ -51,6 +52,12 @@ def loudness(file: Path) -> tuple[float, float]:
 
 def samples(file: Path, rate: int = 44_100) -> int:
     """How many samples a file has when decoded to one channel at that rate."""
+    return len(pcm(file, rate))
+
+
+def pcm(file: Path, rate: int = 44_100) -> numpy.ndarray:
+    """A file decoded to one channel of 16 bits at that rate."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-i", str(file)]
     form = ["-map", "0:a:0", "-ac", "1", "-ar", str(rate), "-f", "s16le", "pipe:1"]
-    return len(subprocess.run([*command, *form], check=True, capture_output=True).stdout) // 2
+    ran = subprocess.run([*command, *form], check=True, capture_output=True)
+    return numpy.frombuffer(ran.stdout, "<i2").astype(int)

@@ -105,8 +105,8 @@ def test_what_the_code_imports_is_declared_and_what_is_declared_is_imported() ->
     # pydub imports audioop, which left Python with 3.13; a URL asks for psycopg; uvicorn takes what is faster
     behind = {"audioop-lts", "psycopg", "uvloop", "httptools"}
     coming = {
-        *("brotli", "cryptography", "dbos", "dnspython", "flufl-bounce"),
-        *("itsdangerous", "pagefind", "segno", "starlette", "tinycss2", "uvicorn", "watchfiles"),
+        *("dbos", "dnspython", "flufl-bounce"),
+        *("itsdangerous", "pagefind", "segno", "starlette", "tinycss2", "watchfiles"),
     }
     assert core - behind - coming <= used, "nothing imports it: take it out of pyproject.toml"
 

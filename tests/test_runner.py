@@ -412,3 +412,53 @@ def test_a_damaged_database_gives_way_to_a_new_one(tmp_path: Path) -> None:
     (tmp_path / ".simulcast/store/records.db").write_bytes(b"no database at all, but text" * 99)
     assert built(tmp_path).made == 7
     assert built(tmp_path).made == 0
+
+
+@stage(per="page")
+def bound(full_page: Any, body: Any) -> Iterator[Artifact]:
+    """A full page of the archive."""
+    assert list(body) == [one.slug for one in full_page.listings]
+    yield Artifact(f"site/bound/{full_page.number}.txt", " ".join(body))
+
+
+@stage(per="publication")
+def volumes(bound: Any) -> Iterator[Artifact]:
+    """How many full pages there are."""
+    yield Artifact("site/volumes.txt", " ".join(map(str, bound)))
+
+
+PAGED = {one.name: one for one in (body, bound, volumes)}
+
+
+def paged(root: Path, count: int) -> Report:
+    episodes = {
+        f"e{number:02}_letter": front_matter(number, f"Letter {number}") + BODY
+        for number in range(1, count + 1)
+    }
+    small(root, **episodes)
+    settings = root / "content/publication.toml"
+    settings.write_text(settings.read_text() + "\n[feeds]\nlimit = 2\n")
+    return built(root, PAGED)
+
+
+def test_pages_are_full_and_counted_from_the_oldest(tmp_path: Path) -> None:
+    assert paged(tmp_path, 5).errors == []
+    assert (tmp_path / "build/site/bound/1.txt").read_text() == "01-letter 02-letter"
+    assert (tmp_path / "build/site/bound/2.txt").read_text() == "03-letter 04-letter"
+    assert not (tmp_path / "build/site/bound/3.txt").exists()
+    assert (tmp_path / "build/site/volumes.txt").read_text() == "1 2"
+
+
+def test_a_full_page_is_not_made_again_when_more_episodes_are_out(tmp_path: Path) -> None:
+    paged(tmp_path, 4)
+    report = paged(tmp_path, 5)
+    assert made(report) == {"body": ["05-letter"]}
+    assert made(paged(tmp_path, 6)) == {"body": ["06-letter"], "bound": ["page 3"], "volumes": [""]}
+
+
+def test_no_page_is_made_while_an_episode_is_broken(tmp_path: Path) -> None:
+    paged(tmp_path, 2)
+    write(tmp_path, "content/01-letter/episode.md", front_matter(1) + "```\ncode\n```\n")
+    report = built(tmp_path, PAGED)
+    assert report.outcomes["bound"].skipped == {"page 1": "waits for 01-letter"}
+    assert (tmp_path / "build/site/bound/1.txt").exists()

@@ -59,6 +59,18 @@ def point(name: str, value: str) -> EntryPoint:
     return EntryPoint(name, value, "simulcast.stages")
 
 
+@stage(per="page")
+def torn(full_page, listing) -> Iterator[Artifact]:  # type: ignore[no-untyped-def]
+    """What a page cannot have."""
+    yield Artifact("torn.txt", "")
+
+
+@stage(per="page")
+def leaf(last) -> Iterator[Artifact]:  # type: ignore[no-untyped-def]
+    """A page of what is made later."""
+    yield Artifact("leaf.txt", "")
+
+
 def test_a_stage_says_what_it_makes_and_what_it_comes_after() -> None:
     assert (first.name, first.per, first.help.splitlines()[0]) == (
         "first",
@@ -92,6 +104,8 @@ def test_only_what_a_stage_needs_is_chosen() -> None:
         ),
         ((greedy,), 'stage "greedy" is made once for the publication and cannot ask for "episode"'),
         ((first, last, early), 'cannot ask for "last"'),
+        ((torn,), 'stage "torn" is made per page and cannot ask for "listing"'),
+        ((last, first, leaf), 'stage "leaf" is made per page and cannot ask for "last"'),
     ],
 )
 def test_stages_that_cannot_run_are_refused_in_words(stages: tuple[Stage, ...], said: str) -> None:

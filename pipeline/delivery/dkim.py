@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+Kind = Literal["rsa", "ed25519"]
+
 KEY = "SIMULCAST_DKIM_KEY"
 """The variable that holds the private keys, or the path of a file that does."""
 
@@ -36,7 +38,7 @@ class Signer:
 
     domain: str
     selector: str
-    kind: Literal["rsa", "ed25519"]
+    kind: Kind
     key: RSAPrivateKey | Ed25519PrivateKey = field(repr=False)
 
     def record(self) -> str:
@@ -54,7 +56,7 @@ class Signer:
 
 
 def signers(
-    environment: Mapping[str, str], domain: str, selectors: Mapping[str, str]
+    environment: Mapping[str, str], domain: str, selectors: Mapping[Kind, str]
 ) -> tuple[Signer, ...]:
     """The signers of the keys in SIMULCAST_DKIM_KEY, RSA first; none where it is not set.
 
@@ -79,7 +81,7 @@ def _pem(written: str) -> str:
         return ""
 
 
-def _signer(pem: str, domain: str, selectors: Mapping[str, str]) -> Signer:
+def _signer(pem: str, domain: str, selectors: Mapping[Kind, str]) -> Signer:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -99,7 +101,7 @@ def _signer(pem: str, domain: str, selectors: Mapping[str, str]) -> Signer:
     raise SimulcastError(f"{KEY} holds a key of a kind that DKIM does not know: RSA or Ed25519")
 
 
-def _selector(selectors: Mapping[str, str], kind: str) -> str:
+def _selector(selectors: Mapping[Kind, str], kind: Kind) -> str:
     if not selectors.get(kind):
         raise SimulcastError(
             f"{KEY} holds an {kind} key that has no selector; "

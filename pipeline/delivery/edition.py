@@ -12,13 +12,15 @@ from pipeline.errors import AuthorError, suggestion
 from pipeline.model import Email, Listing, Publication
 
 SETTINGS = "content/publication.toml"
+LONGEST_BOUNCES = 24
+"""Characters before the @ of the mailbox for bounces; with a tag behind them there may be 64 (RFC 5321 §4.5.3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
     """Everything of a mailed episode that is the same for all who get it.
 
-    episode: its GUID, which stays when its title or slug changes.
+    episode: its GUID, which stays when its title or slug changes. revision: 0, or the how-manieth correction it is.
     html, text: with their slots still open.
     """
 
@@ -33,6 +35,7 @@ class Edition:
     reply_to: str
     html: str
     text: str
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,8 @@ def addressed(publication: Publication) -> Email:
     email = publication.email
     if email is None:
         raise AuthorError(SETTINGS, None, 'there is no [email] table; add one with sender = "…"')
+    if email.bounces:
+        _check_bounces(email.bounces)
     for setting, written in (("sender", email.sender), ("reply_to", email.reply_to)):
         try:
             if written or setting == "sender":
@@ -80,6 +85,23 @@ def addressed(publication: Publication) -> Email:
                 SETTINGS, None, f"email.{setting}: {error}; write Name <post@example.org>"
             ) from error
     return email
+
+
+def _check_bounces(written: str) -> None:
+    """That a tag still fits into the address; raises AuthorError."""
+    try:
+        local = normalised(written).partition("@")[0]
+    except AddressError as error:
+        raise AuthorError(
+            SETTINGS, None, f"email.bounces: {error}; write bounces@example.org"
+        ) from error
+    if len(local) > LONGEST_BOUNCES:
+        raise AuthorError(
+            SETTINGS,
+            None,
+            f'email.bounces: "{local}" has {len(local)} characters (allowed: {LONGEST_BOUNCES}), '
+            "because which message came back is written behind it",
+        )
 
 
 def seeds(publication: Publication, name: str) -> tuple[str, ...]:

@@ -325,15 +325,21 @@ def _lines(message: EmailMessage) -> list[bytes]:
     return _UNFOLDED.split(message.as_bytes().removesuffix(b"\r\n"))[:-1]
 
 
-def example(edition: Edition, links: Links | None = None) -> bytes:
+def example(edition: Edition, links: Links | None = None, bounces: str = "") -> bytes:
     """The edition as one example reader gets it, for build/email/{slug}.eml."""
-    return Letters(edition, 0, EXAMPLE_SECRET, links).message(EXAMPLE).content
+    return Letters(edition, 0, EXAMPLE_SECRET, links, bounces=bounces).message(EXAMPLE).content
+
+
+def example_links(service: str) -> Links | None:
+    """The links of that example, below the address of the service, if there is one."""
+    links = f"{service}unsubscribe/example", f"{service}preferences/example"
+    return (lambda _: links) if service else None
 
 
 def parts(edition: Edition, links: Links | None = None) -> tuple[str, str]:
     """The HTML and the plain text of that example."""
     found = message_from_bytes(example(edition, links), policy=policy.default)
-    text, html_part = (part.get_content() for part in found.iter_parts())
+    text, html_part = (part.get_content().replace("\r\n", "\n") for part in found.iter_parts())
     return html_part, text
 
 

@@ -8,19 +8,22 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import OutsideError
 from pipeline.stage import Artifact, Artifacts, Files, Progress, Shelf, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from pipeline.model import Listing, Publication, Recording, Sound
+    from pipeline.sound.joining import Plan, Programme
     from pipeline.sound.mastering import Target
     from pipeline.sound.tags import Chapter, Tags
 
-WAY = "1"
+LIBRARIES = ("imageio-ffmpeg", "pydub")
+PLANNED = ("bed_level", "crossfade", "highpass", "trim", "channels")
+WAY = "2"
 """Changes when the same sounds shall be joined or mastered in another way: kept masters are then made anew."""
 
 
@@ -36,14 +39,41 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Master:
-    """A master and its measures; `offset` is where its speech begins, in seconds."""
+class Measures:
+    """What a master is when decoded.
 
-    file: Path
+    offset: where the first moment of its source lies in it, in seconds; below 0 where that was cut off. speech: how
+    long the source is heard. gain: what its samples were raised by, dB. clipped: samples of the source at full scale.
+    momentary: its loudness each 100 ms, LUFS.
+    """
+
     seconds: float
     loudness: float
     peak: float
     offset: float
+    speech: float
+    gain: float
+    clipped: int
+    momentary: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alternate:
+    """The same sound in another form; `type` as HTML has it, `bitrate` in kbit/s."""
+
+    kind: str
+    file: Path
+    type: str
+    bitrate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Master:
+    """A master, its measures, and its other forms."""
+
+    file: Path
+    measures: Measures
+    alternates: tuple[Alternate, ...]
 
 
 @stage(per="episode", libraries=("imageio-ffmpeg", "pydub", "mutagen", "pillow"))
@@ -57,6 +87,7 @@ def audio(
     files: Files,
     kept: Shelf,
     scratch: Path,
+    jobs: int,
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The episode to listen to: an MP3 at −16 LUFS with cover and chapters, and the measures it has."""
@@ -65,11 +96,12 @@ def audio(
     source = source_of(recording, narration)
     if source is None:
         return
-    master = master_of(source, sound, files, kept, scratch, progress)
-    chapters = chapters_of(script, narration, master.offset) if source.synthetic else ()
+    master = Mastery(source, sound, files, kept, scratch, jobs, progress).master()
+    measures = master.measures
+    chapters = chapters_of(script, narration, measures.offset) if source.synthetic else ()
     artwork = publication.podcast.artwork
     picture = cover(files(artwork), artwork) if artwork else b""
-    tags = tags_of(listing, publication, source, chapters, master.seconds)
+    tags = tags_of(listing, publication, source, chapters, measures.seconds)
     mp3 = scratch / f"{listing.slug}.mp3"
     try:
         shutil.copyfile(master.file, mp3)
@@ -77,20 +109,23 @@ def audio(
     except OSError as error:
         raise OutsideError(f"{mp3.name}: it cannot be written: {error.strerror}") from error
     told = {
-        "duration": round(master.seconds, 3),
+        "duration": round(measures.seconds, 3),
         "size": mp3.stat().st_size,
         "type": "audio/mpeg",
-        "lufs": master.loudness,
-        "peak": master.peak,
-        "offset": round(master.offset, 4),
+        "lufs": measures.loudness,
+        "peak": measures.peak,
+        "offset": round(measures.offset, 4),
         "source": "narration" if source.synthetic else "recording",
         "voice": source.voice,
+        "clipped": measures.clipped,
         "chapters": [asdict(chapter) for chapter in chapters],
     }
     yield Artifact(f"site/audio/{listing.slug}.mp3", mp3)
     yield Artifact(
         f"audio/{listing.slug}.json", json.dumps(told, ensure_ascii=False, indent=1) + "\n"
     )
+    momentary = "".join(f"{one:.1f}\n" for one in measures.momentary)
+    yield Artifact(f"audio/{listing.slug}.loudness.txt", momentary)
 
 
 def source_of(recording: Recording | None, narration: Artifacts) -> Source | None:
@@ -104,65 +139,117 @@ def source_of(recording: Recording | None, narration: Artifacts) -> Source | Non
     return Source(Path(wav.file), wav.path, wav.sha256, synthetic=True, voice=voice)
 
 
-def master_of(
-    source: Source, sound: Sound, files: Files, kept: Shelf, scratch: Path, progress: Progress
-) -> Master:
-    """The master of a source, kept by what is heard in it: other words about it do not encode it again."""
-    from pipeline.sound.mastering import Target
+@dataclass(slots=True)
+class Mastery:
+    """The making of one master, kept by what is heard in it: other words about it do not encode it again."""
 
-    target = Target(sound.loudness, sound.peak, sound.bitrate)
-    places = {"intro": sound.intro, "outro": sound.outro}
-    music = {place: (files(path), path) for place, path in places.items() if path}
-    heard = [WAY, source.sha256, repr(target), version("imageio-ffmpeg"), version("pydub")]
-    heard += [
-        f"{place} {sha256(file.read_bytes()).hexdigest()}" for place, (file, _) in music.items()
-    ]
-    key = "master " + " ".join(heard)
-    measures: dict[str, float] = {}
+    source: Source
+    sound: Sound
+    files: Files
+    kept: Shelf
+    scratch: Path
+    jobs: int
+    progress: Progress
+    _programme: Programme | None = None
 
-    def make(to: Path) -> None:
-        measures.update(mastering(source, music, target, scratch, to, progress))
+    def master(self) -> Master:
+        """The master and its other forms; what is kept of them is not made again."""
+        key, measures = self._key(), dict[str, Any]()
 
-    def measure(to: Path) -> None:
-        if not measures:  # cut off between the two
-            make(scratch / "again.mp3")
-        to.write_text(json.dumps(measures))
+        def make(to: Path) -> None:
+            measures.update(self._mastered(to))
 
-    file = kept(f"{key} mp3", make)
-    return Master(file, **json.loads(kept(f"{key} measures", measure).read_text()))
+        def measure(to: Path) -> None:
+            if not measures:  # cut off between the two
+                make(self.scratch / "again.mp3")
+            to.write_text(json.dumps(measures))
 
+        file = self.kept(f"{key} mp3", make)
+        told = json.loads(self.kept(f"{key} measures", measure).read_text())
+        found = Measures(**{**told, "momentary": tuple(told["momentary"])})
+        others = tuple(self._alternate(key, kind, found.gain) for kind in self.sound.alternates)
+        return Master(file, found, others)
 
-def mastering(
-    source: Source,
-    music: Mapping[str, tuple[Path, str]],
-    target: Target,
-    scratch: Path,
-    to: Path,
-    progress: Progress,
-) -> dict[str, float]:
-    """Join a source with its music and master both; the measures of what was made."""
-    from pipeline.sound.ffmpeg import checked
-    from pipeline.sound.joining import closing, opening, seconds
-    from pipeline.sound.mastering import Programme, mastered
+    def _key(self) -> str:
+        heard = [WAY, self.source.sha256, repr(self._target()), *map(version, LIBRARIES)]
+        for name in ("intro", "outro", "bed"):
+            if path := getattr(self.sound, name):
+                heard.append(f"{name} {sha256(self.files(path).read_bytes()).hexdigest()}")
+        plan = self._plan()
+        heard += [f"{name}={getattr(plan, name)}" for name in PLANNED]
+        return "master " + " ".join(heard)
 
-    speech = checked(source.file, source.name)
-    before, after = scratch / "before.raw", scratch / "after.raw"
-    before.write_bytes(opening(*music["intro"], speech.loudness) if "intro" in music else b"")
-    after.write_bytes(closing(*music["outro"], speech.loudness) if "outro" in music else b"")
-    offset, total = seconds(before), seconds(before) + speech.seconds + seconds(after)
-    found = mastered(
-        Programme(source.file, source.name, before, after),
-        speech,
-        target,
-        to,
-        lambda done: progress(min(done, total), total, "seconds"),
-    )
-    return {
-        "seconds": found.seconds,
-        "loudness": found.loudness,
-        "peak": found.peak,
-        "offset": offset,
-    }
+    def _target(self) -> Target:
+        from pipeline.sound.mastering import Target
+
+        return Target(self.sound.loudness, self.sound.peak, self.sound.bitrate)
+
+    def _plan(self) -> Plan:
+        """How it is joined; a narration has no rumble and no dead ends that could be cut."""
+        from pipeline.sound.joining import Music, Plan
+
+        sound, recorded = self.sound, not self.source.synthetic
+        pieces = {
+            name: Music(self.files(path), path)
+            for name in ("intro", "outro", "bed")
+            if (path := getattr(sound, name))
+        }
+        return Plan(
+            **pieces,
+            bed_level=sound.bed_level,
+            crossfade=sound.crossfade,
+            highpass=sound.highpass if recorded else 0,
+            trim=sound.trim and recorded,
+            channels=sound.channels,
+        )
+
+    def _joined(self) -> Programme:
+        from pipeline.sound.joining import joined
+
+        if self._programme is None:
+            self._programme = joined(self.source.file, self.source.name, self._plan(), self.scratch)
+        return self._programme
+
+    def _mastered(self, to: Path) -> dict[str, Any]:
+        from pipeline.sound.mastering import mastered
+
+        programme = self._joined()
+        if programme.clipped and not self.source.synthetic:
+            self.progress.note(
+                f"{self.source.name}: it is clipped ({programme.clipped:,} samples stand at full scale); that is "
+                "heard, and no mastering undoes it"
+            )
+        total = programme.seconds
+        found = mastered(
+            programme,
+            self._target(),
+            to,
+            self.scratch,
+            self.jobs,
+            lambda done: self.progress(min(done, total), total, "seconds"),
+        )
+        measures = Measures(
+            seconds=total,
+            loudness=found.measured.loudness,
+            peak=found.measured.peak,
+            offset=programme.offset,
+            speech=programme.speech,
+            gain=found.gain,
+            clipped=programme.clipped,
+            momentary=found.measured.momentary,
+        )
+        return asdict(measures)
+
+    def _alternate(self, key: str, kind: str, gain: float) -> Alternate:
+        from pipeline.sound.mastering import ALTERNATES, alternate
+
+        type, _, kilobits, _ = ALTERNATES[kind]
+
+        def make(to: Path) -> None:
+            alternate(self._joined(), kind, self._target(), gain, to)
+
+        file = self.kept(f"{key} {kind}", make)
+        return Alternate(kind, file, type, kilobits * self.sound.channels)
 
 
 def chapters_of(script: Artifacts, narration: Artifacts, offset: float) -> tuple[Chapter, ...]:

@@ -1,0 +1,1 @@
+"""The small service: the site, subscribing, private feeds and the preview, over HTTP."""

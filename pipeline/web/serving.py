@@ -1,0 +1,170 @@
+"""An application answers on a socket until it is told to stop; who is slow, or says too much, is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+Log = Callable[[Mapping[str, Any]], None]
+"""Takes one event; no event names an address, a client or a token."""
+
+HEAD_BYTES = 32 << 10
+"""Of the request line and its headers together."""
+HEAD_SECONDS = 10.0
+"""From the first byte of a request, or from the connection, to the end of its headers."""
+BODY_SECONDS = 30.0
+"""From there to the end of its body."""
+STALL_SECONDS = 60.0
+"""How long a client may take to make room for more of an answer."""
+IDLE_SECONDS = 10
+CONNECTIONS = 1000
+"""At a time; who comes above that is told to come again."""
+BACKLOG = 1024
+
+
+class Connection(HttpToolsProtocol):
+    """A connection with a deadline for each thing a client has to do; uvicorn has one for idleness alone."""
+
+    _doing = "head"
+    _awaited = ""
+    _head = 0
+    _deadline: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._doing = ""
+        self._watch()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._doing == "head":
+            self._head += len(data)
+            if self._head > HEAD_BYTES:
+                self._let_go(b"431 Request Header Fields Too Large")
+                return
+        if self._doing != self._awaited:
+            self._watch()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._doing = "head"
+
+    def on_headers_complete(self) -> None:
+        self._doing, self._head = "body", 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._doing = ""
+        super().on_message_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(STALL_SECONDS, self._give_up)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _watch(self) -> None:
+        """Set the deadline for what the client is doing now."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._awaited = self._doing
+        if self._doing:
+            seconds = HEAD_SECONDS if self._doing == "head" else BODY_SECONDS
+            self._deadline = self.loop.call_later(seconds, self._let_go, b"408 Request Timeout")
+
+    def _give_up(self) -> None:
+        self.logger.warning("a client that took no more of its answer was let go")
+        self.transport.abort()
+
+    def _let_go(self, status: bytes) -> None:
+        self._doing = ""
+        self._watch()
+        if self.transport.is_closing():
+            return
+        self.logger.warning("a client that did not finish its request was let go")
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(
+                b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+            )
+        self.transport.close()
+
+
+def server(app: Any, *, log: Log, behind_proxy: bool = False) -> Server:
+    """A server of an application, ready to `run(sockets=[…])`; `should_exit = True` stops it.
+
+    behind_proxy: a proxy on this machine says for whom it asks, and is believed (X-Forwarded-For).
+    """
+    _listen_to_uvicorn(log)
+    return Server(
+        Config(
+            app,
+            http=Connection,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=behind_proxy,
+            forwarded_allow_ips="127.0.0.1,::1",
+            limit_concurrency=CONNECTIONS,
+            backlog=BACKLOG,
+            timeout_keep_alive=IDLE_SECONDS,
+            timeout_graceful_shutdown=5,
+        )
+    )
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that takes connections at that address; port 0 is any that is free. Raises OSError."""
+    return socket.create_server((host, port), backlog=BACKLOG, family=_family(host))
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+class _Telling(logging.Handler):
+    """What uvicorn has to say, as events: of an error its kind and place, never its words."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__(logging.WARNING)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        event: dict[str, Any] = {"event": "warning", "about": str(record.msg).strip()}
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            trace = error.__traceback__
+            while trace and trace.tb_next:
+                trace = trace.tb_next
+            code = trace.tb_frame.f_code if trace else None
+            event = {"event": "error", "kind": type(error).__name__}
+            event |= {"where": f"{code.co_name}:{trace.tb_lineno}"} if code and trace else {}
+        self._log(event)
+
+
+def _listen_to_uvicorn(log: Log) -> None:
+    logger = logging.getLogger("uvicorn.error")
+    for old in [one for one in logger.handlers if isinstance(one, _Telling)]:
+        logger.removeHandler(old)
+    logger.addHandler(_Telling(log))
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
