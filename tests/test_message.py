@@ -302,9 +302,10 @@ def test_an_address_that_could_say_more_to_a_server_is_refused(address: str) -> 
 
 
 @pytest.mark.parametrize("slot", ["unsubscribe", "city", "preferences_url"])
-def test_a_slot_that_some_recipient_could_lack_is_refused_at_once(slot: str) -> None:
+def test_a_slot_for_which_a_reader_has_no_value_is_refused_by_name(slot: str) -> None:
     with pytest.raises(TemplateError, match=f'"{slot}"'):
-        Letters(frozen(text=f"https://slot.invalid/{slot}"), 6, SECRET)
+        example(frozen(text=f"https://slot.invalid/{slot}"))
+    assert f'"{slot}"' in Letters(frozen(text=f"https://slot.invalid/{slot}"), 6, SECRET).fault(ADA)
 
 
 def test_what_comes_back_comes_to_a_mailbox_of_that_message_alone() -> None:

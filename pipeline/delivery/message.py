@@ -7,7 +7,7 @@ import html
 import re
 from base64 import b64encode
 from binascii import b2a_qp
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email import message_from_bytes, policy
@@ -100,7 +100,6 @@ class Letters:
 
     number: of the edition in the ledger. secret: the ledger's. links: where the service is, if there is one.
     bounces: the mailbox that gets what cannot be delivered; "" is the sender's own.
-    Raises TemplateError where a slot is unknown, or is an attribute's and has nothing to fall back on.
     """
 
     def __init__(
@@ -133,7 +132,6 @@ class Letters:
                 f"\r\n--{boundary}--\r\n".encode(),
             ]
         )
-        _refuse_unknown(self._body.slots, service=links is not None)
 
     @property
     def slots(self) -> frozenset[str]:
@@ -172,7 +170,9 @@ class Letters:
         return ""
 
     def _values(self, recipient: Recipient) -> dict[str, str]:
-        found = {**recipient.attributes, "name": one_line(recipient.name), "preferences_url": ""}
+        found = {**recipient.attributes}
+        if recipient.name:
+            found["name"] = recipient.name
         if self._links is None:
             found["unsubscribe_url"] = self._mail_to_leave(recipient)
         else:
@@ -244,7 +244,14 @@ def _joined(pieces: Sequence[bytes], values: Sequence[bytes]) -> bytes:
 
 
 def _value(slot: _Slot, values: Mapping[str, str]) -> bytes:
-    value = values.get(slot.name) or slot.otherwise or ""
+    value = values.get(slot.name) or slot.otherwise
+    if value is None:
+        known = {*values, "list_title"}
+        raise TemplateError(
+            f'the email has a slot "{slot.name}", for which a recipient has no value'
+            + suggestion(slot.name, known)
+            + f'; slot("{slot.name}", "…") says what stands for who has none'
+        )
     if not value.isprintable():
         value = one_line(value)
     return _printable(html.escape(value) if slot.escaped else value)
@@ -278,18 +285,6 @@ def _constant(text: str) -> bytes:
     """Text in quoted-printable; no line begins with a dot, which SMTP would have doubled."""
     lines = b2a_qp(text.encode(), istext=True).replace(b"\n", b"\r\n")
     return _DOTS.sub(lambda dots: b"=2E" * len(dots[0]) + b"=\r\n", lines)
-
-
-def _refuse_unknown(slots: Iterable[_Slot], *, service: bool) -> None:
-    """So that no recipient can lack a value: an attribute, which not all have, needs another to fall back on."""
-    known = {"name", "unsubscribe_url", "list_title", *(("preferences_url",) if service else ())}
-    for slot in slots:
-        if slot.name not in known and slot.otherwise is None:
-            raise TemplateError(
-                f'there is no slot "{slot.name}" in an email'
-                + suggestion(slot.name, known)
-                + f'; an attribute of subscribers is slot("{slot.name}", "what stands for who has none")'
-            )
 
 
 def _headers(edition: Edition, *, one_click: bool) -> list[bytes]:
