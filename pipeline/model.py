@@ -264,7 +264,10 @@ EpisodeType = Literal["full", "trailer", "bonus"]
 
 @dataclass(frozen=True, slots=True)
 class Listing(Written):
-    """An episode as a list shows it: its front matter and names, never its body."""
+    """An episode as a list shows it: its front matter and names, never its body.
+
+    waive: codes of `check` that are let pass, each with the reason; no part of what is made from it.
+    """
 
     number: int
     title: str
@@ -281,6 +284,7 @@ class Listing(Written):
     season: int | None = None
     explicit: bool | None = None
     recording: str = ""
+    waive: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     guests: tuple[str | Guest, ...] = ()
     podcast: EpisodeTags = field(default_factory=EpisodeTags)
     slug: str = ""
@@ -544,10 +548,16 @@ class Sound(Written):
 
 @dataclass(frozen=True, slots=True)
 class Narration(Written):
-    """Which voice reads an episode that has no recording, and what it says around it."""
+    """Which voice reads an episode that has no recording, and what it says around it.
+
+    voice: "" for the narrator's own; quote_voice: reads what others said, "" for the narrator's second one.
+    Either may be a file below the root. command: the program that speaks where narrator is "command".
+    """
 
     narrator: str = "kokoro"
-    voice: str = "af_heart"
+    voice: str = ""
+    quote_voice: str = ""
+    command: str = ""
     speed: float = 1.0
     notice: str = ""
     opening: str = "{series}, {unit} {number}. {title}."
