@@ -357,7 +357,7 @@ def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, addr
 
     from pipeline.delivery.addresses import normalised
     from pipeline.delivery.edition import edition
-    from pipeline.delivery.message import Letters, Recipient
+    from pipeline.delivery.message import Recipient
 
     listing = next(one for one in desk.listings if one.slug == slug)
     frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
@@ -366,7 +366,7 @@ def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, addr
     known = book.one(normalised(address)) or Recipient(0, normalised(address))
     connection = how.transport.connect()
     try:
-        (outcome,) = connection.deliver([Letters(frozen, 0, book.secret).message(known)])
+        (outcome,) = connection.deliver([how.letters_of(frozen).message(known)])
     finally:
         connection.close()
     if session.json:
@@ -383,23 +383,22 @@ def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, addr
 def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due]) -> None:
     from pipeline.cli.terminal import answer, count
     from pipeline.delivery.edition import edition, seeds
-    from pipeline.delivery.message import Letters
 
-    told = []
+    rows, how = list[dict[str, Any]](), dispatch(session, desk.publication, book)
     for (name, listing), number in zip(
         wanted, counted(desk.publication, book, wanted), strict=True
     ):
         frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
-        letters = Letters(frozen, 0, book.secret)
+        letters = how.letters_of(frozen)
         some = book.first(name, seeds(desk.publication, name))
         shown = [_shown(letters.message(one).content) for one in some]
-        told.append({"list": name, "episode": listing.slug, "recipients": number, "shown": shown})
+        rows.append({"list": name, "episode": listing.slug, "recipients": number, "shown": shown})
         if not session.json:
             for text in shown:
                 click.echo(f"{text}\n")
             click.echo(f"Would mail {listing.title} to {name}: {count(number, 'message')}.")
     if session.json:
-        answer({"would_mail": told})
+        answer({"would_mail": rows})
     elif not wanted:
         click.echo("Would mail nothing: everyone has it.")
 

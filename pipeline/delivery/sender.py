@@ -8,10 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pipeline.delivery.edition import due, edition, seeds
+from pipeline.delivery.edition import Edition, due, edition, seeds
 from pipeline.delivery.ledger import LEASE, Claim, Ledger, Slot, Sums
+from pipeline.delivery.letters import Segmented
 from pipeline.delivery.message import Letters, example
 from pipeline.delivery.pace import UNLIMITED, Paces
+from pipeline.delivery.segments import checked
 from pipeline.delivery.tokens import Tokens
 from pipeline.delivery.transport import Connection, Outcome, Transport
 from pipeline.errors import OutsideError, TemplateError
@@ -52,10 +54,14 @@ class Dispatch:
     per_connection: int = 0
     worker: str = "here"
 
-    def letters(self, ledger: Ledger, number: int) -> Letters:
-        """An edition, of which each recipient's message is made."""
-        frozen = ledger.edition(number)
-        return Letters(frozen, number, self.tokens.secret, self.tokens.links(frozen.mailing_list))
+    def letters(self, ledger: Ledger, number: int) -> Segmented:
+        """The letters of a frozen edition."""
+        return self.letters_of(ledger.edition(number), number)
+
+    def letters_of(self, edition: Edition, number: int = 0) -> Segmented:
+        """The letters of an edition, whether or not it was frozen."""
+        secret, links = self.tokens.secret, self.tokens.links(edition.mailing_list)
+        return Segmented(edition, lambda resolved: Letters(resolved, number, secret, links))
 
 
 def waiting(
@@ -80,7 +86,7 @@ def freeze(
     starts: datetime | None = None,
 ) -> int:
     """The number of an episode's edition for a list, frozen now if it was not yet; before `starts` nobody gets it."""
-    frozen = edition(publication, name, listing, *parts(listing))
+    frozen = checked(edition(publication, name, listing, *parts(listing)), publication.lists)
     example(frozen)  # a message that cannot be made is refused before anyone is planned
     return ledger.freeze(frozen, seeds(publication, name), at, starts=starts)
 
@@ -150,7 +156,7 @@ def fill(
 def _hand_over(
     ledger: Ledger,
     slot: Slot,
-    letters: Letters,
+    letters: Segmented,
     way: _Way,
     claims: tuple[Claim, ...],
     settled: list[tuple[Claim, Outcome]],
