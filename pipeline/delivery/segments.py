@@ -55,7 +55,9 @@ def _same(text: str) -> str:
 
 def resolved(edition: Edition, held: Collection[str]) -> Edition:
     """An edition as those readers get it for whom these of its conditions hold, and no others."""
-    text = re.sub(r"\n{3,}", "\n\n", _resolved(edition.text, held))
+    text = _resolved(edition.text, held)
+    if text != edition.text:  # what was left out leaves empty lines behind
+        text = re.sub(r"\n{3,}", "\n\n", text)
     return replace(edition, html=_resolved(edition.html, held), text=text)
 
 

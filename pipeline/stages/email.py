@@ -70,8 +70,9 @@ def examples(
         name = next(iter(publication.lists))
         frozen = edition.edition(publication, name, listing, html, text)
         frozen = segments.for_nobody_known(segments.checked(frozen, publication.lists))
-        yield "eml", message.example(frozen)
-        html, text = message.parts(frozen)
+        links = message.example_links(publication.service.url)
+        yield "eml", message.example(frozen, links, publication.email.bounces)
+        html, text = message.parts(frozen, links)
     yield "html", html
     yield "txt", text
 
