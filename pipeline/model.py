@@ -74,7 +74,10 @@ EpisodeType = Literal["full", "trailer", "bonus"]
 
 @dataclass(frozen=True, slots=True)
 class Listing(Written):
-    """An episode as a list shows it: its front matter and names, never its body."""
+    """An episode as a list shows it: its front matter and names, never its body.
+
+    translations: where it can be read in another language, by the tag of that language.
+    """
 
     number: int
     title: str
@@ -91,6 +94,7 @@ class Listing(Written):
     season: int | None = None
     explicit: bool | None = None
     recording: str = ""
+    translations: Mapping[str, str] = field(default_factory=dict)
     slug: str = ""
     guid: str = ""
     podcast_guid: str = ""
