@@ -106,7 +106,7 @@ def test_what_the_code_imports_is_declared_and_what_is_declared_is_imported() ->
     behind = {"audioop-lts", "psycopg", "uvloop", "httptools"}
     coming = {
         *("cryptography", "dbos", "dnspython", "flufl-bounce"),
-        *("itsdangerous", "pagefind", "segno", "starlette", "tinycss2", "watchfiles"),
+        *("itsdangerous", "segno", "starlette", "tinycss2", "watchfiles"),
     }
     assert core - behind - coming <= used, "nothing imports it: take it out of pyproject.toml"
 
