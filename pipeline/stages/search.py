@@ -7,10 +7,9 @@ import json
 import os
 import subprocess
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import OutsideError, StageError
@@ -18,6 +17,7 @@ from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from pipeline.model import Listing, Publication
     from pipeline.templates import Templates
@@ -41,7 +41,6 @@ def search(
     templates: Templates,
     page: Mapping[str, Artifacts],
     kept: Shelf,
-    scratch: Path,
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The page that searches the archive in the browser, and the indexes it reads."""
@@ -55,7 +54,7 @@ def search(
             f"{slug} {made.sha256}" for slug, made in written.items()
         )
         texts = {slug: made.text for slug, made in written.items()}
-        for name, content in _unpacked(kept(key, partial(_index, texts, scratch / str(start)))):
+        for name, content in _unpacked(kept(key, partial(_index, texts))):
             yield Artifact(f"site/search/{start}/{name}", content)
     path = "search/index.html"
     values = {
@@ -78,7 +77,7 @@ def _volumes(count: int) -> Iterator[tuple[int, int]]:
         yield start, count
 
 
-def _index(texts: Mapping[str, Callable[[], str]], folder: Path, to: Path) -> None:
+def _index(texts: Mapping[str, Callable[[], str]], to: Path) -> None:
     """Pagefind's index of some pages, as one file. They are added in order: the order is in its bytes."""
     with _pagefind() as ask:
         number = ask(type="NewIndex", config={})["index_id"]
@@ -89,12 +88,14 @@ def _index(texts: Mapping[str, Callable[[], str]], folder: Path, to: Path) -> No
                 file_path=f"{slug}/index.html",
                 file_contents=text(),
             )
-        ask(type="WriteFiles", index_id=number, output_path=str(folder))
+        # Asked to write the files itself, it answers before they are whole.
+        files = {
+            one["path"]: one["content"] for one in ask(type="GetFiles", index_id=number)["files"]
+        }
     with zipfile.ZipFile(to, "w") as packed:
-        for file in sorted(folder.rglob("*")):
-            name = file.relative_to(folder).as_posix()
-            if (name.endswith(WANTED) or name.startswith(PIECES)) and file.is_file():
-                packed.writestr(zipfile.ZipInfo(name, EPOCH), file.read_bytes())
+        for name, content in sorted(files.items()):
+            if name.endswith(WANTED) or name.startswith(PIECES):
+                packed.writestr(zipfile.ZipInfo(name, EPOCH), base64.b64decode(content))
 
 
 def _unpacked(file: Path) -> Iterator[tuple[str, bytes]]:
@@ -118,10 +119,13 @@ def _pagefind() -> Iterator[Callable[..., dict[str, Any]]]:
         )
     except OSError as error:
         raise OutsideError(f"{command[0]} cannot be run: {error.strerror}") from error
+    assert running.stdin
     with running:
-        yield partial(_asked, running)
-        assert running.stdin
-        running.stdin.close()
+        try:
+            yield partial(_asked, running)
+        finally:
+            with suppress(BrokenPipeError):  # it has ended, and that was told
+                running.stdin.close()
 
 
 def _asked(running: subprocess.Popen[bytes], **payload: object) -> dict[str, Any]:
