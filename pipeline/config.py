@@ -62,6 +62,12 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
 
     if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", found.url):
         raise refuse(("url",), f'url: "{found.url}" must be a web address that ends in "/"')
+    for index, old in enumerate(found.moved_from):
+        if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", old):
+            raise refuse(
+                ("moved_from", index),
+                f'moved_from: "{old}" must be a web address that ends in "/"',
+            )
     if found.service.url and not re.fullmatch(
         r"https?://[^\s/?#]+(/[^\s?#]*)?/", found.service.url
     ):
