@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.building import code, findings, run, slug_of, tell_findings
+from pipeline.cli.building import code, findings, run, slug_of, tell_findings, told_finding
 from pipeline.cli.options import Session, everywhere, moment
 from pipeline.cli.subscribing import database, ledger, list_named
 from pipeline.errors import SimulcastError
@@ -313,10 +313,10 @@ def _built(session: Session, desk: Desk, episode: str) -> str:
     slug = slug_of(desk, episode)
     report = run(desk)
     found = findings(desk, report, slug)
-    if not report.errors and all(one.severity != "error" for one in found):
+    if not report.errors and not any(one.refuses for one in found):
         return slug
     if session.json:
-        answer({"mailed": [], "findings": [str(one) for one in found]})
+        answer({"mailed": [], "findings": list(map(told_finding, found))})
     else:
         tell_findings(session, report, found)
         complain(["Nothing was mailed: mend what is named above first."])
