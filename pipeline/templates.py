@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipeline import inlines as inline_renderers
 from pipeline import markdown
@@ -232,7 +233,7 @@ def _environment(templates: Templates) -> Environment:
     environment.globals |= {
         "to": jinja2.pass_context(lambda context, path: context["links"].to(path)),
         "static": jinja2.pass_context(lambda context, name: context["links"].to(f"static/{name}")),
-        "slot": lambda name: SLOT + name,
+        "slot": _slot,
     }
     return environment
 
@@ -313,6 +314,11 @@ def _tongue(language: str) -> str:
     """What a language calls itself: Deutsch."""
     locale = _locale(language)
     return str(locale.get_language_name(locale.language)).capitalize()
+
+
+def _slot(name: str, otherwise: str | None = None) -> str:
+    """Where each recipient's own value goes; `otherwise` stands there for who has none."""
+    return SLOT + name + ("" if otherwise is None else f"/{quote(otherwise, safe='')}/")
 
 
 def _iso(when: datetime) -> str:
