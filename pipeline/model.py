@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,7 +75,10 @@ EpisodeType = Literal["full", "trailer", "bonus"]
 
 @dataclass(frozen=True, slots=True)
 class Listing(Written):
-    """An episode as a list shows it: its front matter and names, never its body."""
+    """An episode as a list shows it: its front matter and names, never its body.
+
+    chapters: of a recording, by hand: "12:30 The money". abridged: its recording holds much less than its text.
+    """
 
     number: int
     title: str
@@ -91,6 +95,8 @@ class Listing(Written):
     season: int | None = None
     explicit: bool | None = None
     recording: str = ""
+    chapters: tuple[str, ...] = ()
+    abridged: bool = False
     slug: str = ""
     guid: str = ""
     podcast_guid: str = ""
@@ -99,6 +105,18 @@ class Listing(Written):
     def changed(self) -> datetime:
         """When it last changed for a reader: `updated`, else `published`."""
         return self.updated or self.published
+
+
+_CHAPTER = re.compile(r"(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d)(?:\s*[-–—|])?\s+(\S.*)")
+
+
+def chapter(written: str) -> tuple[int, str] | None:
+    """When a chapter that an author wrote begins, in seconds, and its title; None where it is not one."""
+    found = _CHAPTER.fullmatch(written.strip())
+    if found is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()[:3])
+    return hours * 3600 + minutes * 60 + seconds, found[4]
 
 
 @dataclass(frozen=True, slots=True)

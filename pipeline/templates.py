@@ -237,7 +237,8 @@ def _environment(templates: Templates) -> Environment:
 
 
 def shown(blocks: Iterable[Block], medium: str) -> Iterator[Block]:
-    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing.
+    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing; a soundbite's
+    words stand among the others, since it is cut from what is heard.
 
     What is for email is for its plain text too: the two are one message, of which a reader sees one.
     """
@@ -246,6 +247,8 @@ def shown(blocks: Iterable[Block], medium: str) -> Iterator[Block]:
         if block.kind in ("only", "except"):
             if names.isdisjoint(block.attributes["for"].split()) == (block.kind == "except"):
                 yield from shown(block.children, medium)
+        elif block.kind == "soundbite":
+            yield from shown(block.children, medium)
         else:
             yield block
 
