@@ -168,7 +168,7 @@ class Desk:
             case "place":
                 self._places = self._places or source.places(self.listings, self.publication)
                 return self._places[subject]
-            case "page":
+            case "full_page":
                 return self.pages[subject]
             case "episode":
                 return self.episode(subject)
@@ -218,7 +218,7 @@ class Desk:
         """What many stages ask for is hashed once, and what is made of many of one kind in one go."""
         if name == "episodes":
             return _hash(*(self.fingerprint("listing", one.slug) for one in self.listings))
-        if name == "page":
+        if name == "full_page":
             return _hash(
                 subject,
                 *(self.fingerprint("listing", one.slug) for one in self.pages[subject].listings),

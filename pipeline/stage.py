@@ -16,7 +16,7 @@ GROUP = "simulcast.stages"
 
 GIVENS = frozenset({"publication", "episodes", "templates", "files", "sound", "voice"})
 EPISODE_GIVENS = frozenset({"episode", "listing", "place", "recording"})
-PAGE_GIVENS = frozenset({"page"})
+PAGE_GIVENS = frozenset({"full_page"})
 TOOLS = frozenset({"kept", "scratch", "progress", "jobs"})
 """Tools help a stage work and never change what it makes, so they are not part of its fingerprint."""
 
@@ -140,7 +140,7 @@ def stage(
     """Declare a function as a stage, made per "episode", per "page" or per "publication".
 
     Its parameters are its inputs: names of givens (publication, episodes, templates, files, sound, voice;
-    per episode also episode, listing, place, recording; per page also page), of tools (kept, scratch,
+    per episode also episode, listing, place, recording; per page also full_page), of tools (kept, scratch,
     progress, jobs) or of other stages. A page is a full page of the archive, counted from the oldest
     episode, so that it never changes: what is made per page costs nothing when one more episode is out.
     Of a stage per episode, a page receives what was made for its own episodes, a publication all, by slug;

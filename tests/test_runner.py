@@ -415,10 +415,10 @@ def test_a_damaged_database_gives_way_to_a_new_one(tmp_path: Path) -> None:
 
 
 @stage(per="page")
-def bound(page: Any, body: Any) -> Iterator[Artifact]:
+def bound(full_page: Any, body: Any) -> Iterator[Artifact]:
     """A full page of the archive."""
-    assert list(body) == [one.slug for one in page.listings]
-    yield Artifact(f"site/bound/{page.number}.txt", " ".join(body))
+    assert list(body) == [one.slug for one in full_page.listings]
+    yield Artifact(f"site/bound/{full_page.number}.txt", " ".join(body))
 
 
 @stage(per="publication")

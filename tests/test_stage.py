@@ -60,7 +60,7 @@ def point(name: str, value: str) -> EntryPoint:
 
 
 @stage(per="page")
-def torn(page, listing) -> Iterator[Artifact]:  # type: ignore[no-untyped-def]
+def torn(full_page, listing) -> Iterator[Artifact]:  # type: ignore[no-untyped-def]
     """What a page cannot have."""
     yield Artifact("torn.txt", "")
 
