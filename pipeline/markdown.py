@@ -56,7 +56,7 @@ FENCES: Mapping[str, Fence] = {
 """The schema of fenced divs. A new block type is one line here and one template per medium."""
 
 TAKEN = frozenset(
-    {"index.html", "card.png", "chapters.json", "episode.md"}
+    {"index.html", "card.png", "chapters.json", "episode.md", "waveform.svg", "loudness.svg"}
     | {f"transcript.{ending}" for ending in ("html", "json", "srt", "vtt")}
 )
 """Files that stand beside an episode's page anyway."""
