@@ -62,6 +62,20 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
 
     if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", found.url):
         raise refuse(("url",), f'url: "{found.url}" must be a web address that ends in "/"')
+    if found.service.url and not re.fullmatch(
+        r"https?://[^\s/?#]+(/[^\s?#]*)?/", found.service.url
+    ):
+        raise refuse(
+            ("service", "url"),
+            f'service.url: "{found.service.url}" must be a web address that ends in "/"',
+        )
+    if (worst := _limit_fault(found)) is not None:
+        raise refuse(*worst)
+    if re.search(r"//[^/@]*:[^/@]+@", found.database):
+        raise refuse(
+            ("database",),
+            "database: holds a password; put the whole address into SIMULCAST_DATABASE_URL instead",
+        )
     for name in ("title", "description", "theme"):
         if not getattr(found, name).strip():
             raise refuse((name,), f"{name} is empty")
@@ -90,6 +104,29 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
         if path.startswith("/") or ".." in Path(path).parts:
             raise refuse(key, f'{".".join(key)}: "{path}" must be a path below the publication')
     return found
+
+
+def _limit_fault(found: Publication) -> tuple[Location, str] | None:
+    """The first of the limits of mailing that nobody can keep, and where it stands."""
+    if found.email is None:
+        return None
+    limits = found.email.limits
+    numbers: list[tuple[Location, float]] = [
+        (("per_connection",), limits.per_connection),
+        (("per_second",), limits.per_second),
+        (("per_day",), limits.per_day),
+        *((("warm_up",), day) for day in limits.warm_up),
+    ]
+    for lane, one in limits.lanes.items():
+        numbers += [(("lanes", lane, "per_second"), one.per_second)]
+        numbers += [(("lanes", lane, "per_day"), one.per_day)]
+    for at, number in numbers:
+        if not 0 <= number <= 10**9:
+            return (
+                ("email", "limits", *at),
+                f"email.limits.{'.'.join(map(str, at))}: {number:g} is not from 0 (no limit) upwards",
+            )
+    return None
 
 
 LIMITS = {

@@ -70,6 +70,195 @@ class Written:
     __pydantic_config__: ClassVar[Mapping[str, object]] = {"extra": "forbid"}
 
 
+def _like(found: str, name: str, pattern: str, example: str) -> None:
+    """Raise ValueError where something is written that is not of the form its readers know."""
+    if found and not re.fullmatch(pattern, found):
+        raise ValueError(f'{name}: "{found}" will not do; write {example}')
+
+
+@dataclass(frozen=True, slots=True)
+class Funding(Written):
+    """Where listeners may pay, and the words for it."""
+
+    url: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Location(Written):
+    """A place: what the words are about (`subject`), or where they were made (`creator`).
+
+    geo: "geo:30.2672,-97.7431" (RFC 5870). osm: an OpenStreetMap id, "R113314". country: two letters.
+    """
+
+    name: str
+    rel: Literal["subject", "creator"] = "subject"
+    geo: str = ""
+    osm: str = ""
+    country: str = ""
+
+    def __post_init__(self) -> None:
+        _like(self.geo, "geo", r"geo:-?[\d.]+,-?[\d.]+(;.*)?", '"geo:30.2672,-97.7431"')
+        _like(self.osm, "osm", r"[NWR]\d+(#\d+)?", '"R113314"')
+        _like(self.country, "country", r"[A-Za-z]{2}", '"US"')
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient(Written):
+    """One who is paid, and how many shares."""
+
+    address: str
+    split: int
+    type: str = "node"
+    name: str = ""
+    custom_key: str = ""
+    custom_value: str = ""
+    fee: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Value(Written):
+    """How a listener's app pays while it plays, and whom."""
+
+    recipients: tuple[Recipient, ...]
+    type: str = "lightning"
+    method: str = "keysend"
+    suggested: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.recipients or any(one.split < 0 for one in self.recipients):
+            raise ValueError("recipients: name at least one, with a split of 0 or more")
+        _like(self.suggested, "suggested", r"\d+(\.\d+)?", '"0.00000005000"')
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteItem(Written):
+    """Another show, or an episode of it."""
+
+    feed_guid: str
+    feed_url: str = ""
+    item_guid: str = ""
+    medium: str = ""
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        _like(
+            self.feed_guid,
+            "feed_guid",
+            r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+            "a UUID",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateFrequency(Written):
+    """How often episodes come: words, and a recurrence rule of RFC 5545 ("FREQ=WEEKLY;BYDAY=MO")."""
+
+    text: str
+    rrule: str = ""
+    dtstart: str = ""
+    complete: bool = False
+
+    def __post_init__(self) -> None:
+        _like(self.rrule, "rrule", r"([A-Z]+=[^;]+;)*[A-Z]+=[^;]+", '"FREQ=WEEKLY"')
+        _like(
+            self.dtstart, "dtstart", r"\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?", '"2026-06-01"'
+        )
+        if "COUNT=" in self.rrule and not self.dtstart:
+            raise ValueError("dtstart: a rule with COUNT needs one")
+
+
+@dataclass(frozen=True, slots=True)
+class Chat(Written):
+    """Where listeners talk: the server's name, and the protocol spoken there."""
+
+    server: str
+    protocol: Literal["irc", "xmpp", "nostr", "matrix"]
+    account_id: str = ""
+    space: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Txt(Written):
+    """Free words for services: `purpose` says which ("verify", "applepodcastsverify", "release")."""
+
+    text: str
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked(Written):
+    """A service, by its slug, that must not show the podcast; with `yes = false`, one that may."""
+
+    id: str = ""
+    yes: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SocialInteract(Written):
+    """Where the comments on something are: the post they answer."""
+
+    protocol: Literal[
+        "disabled", "activitypub", "twitter", "lightning", "atproto", "hive", "matrix", "nostr"
+    ]
+    uri: str = ""
+    account_id: str = ""
+    account_url: str = ""
+    priority: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.uri and self.protocol != "disabled":
+            raise ValueError("uri: the address of the post is missing")
+
+
+@dataclass(frozen=True, slots=True)
+class ContentLink(Written):
+    """The same content elsewhere, and words that say where."""
+
+    href: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture(Written):
+    """A further picture of a show: a path below the root, and what it is for ("banner", "canvas")."""
+
+    path: str
+    purpose: str
+    alt: str = ""
+
+    def __post_init__(self) -> None:
+        _like(self.purpose, "purpose", r"[A-Za-z0-9/_-]+( [A-Za-z0-9/_-]+)*", '"banner"')
+        if self.path.startswith("/") or ".." in PurePosixPath(self.path).parts:
+            raise ValueError(f'path: "{self.path}" must be a path below the publication')
+
+
+@dataclass(frozen=True, slots=True)
+class Guest(Written):
+    """Someone heard in one episode who does not make the publication."""
+
+    name: str
+    role: str = "guest"
+    group: str = "cast"
+    href: str = ""
+    img: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodeTags(Written):
+    """What Podcasting 2.0 says of one episode, in its tags' own words; what is left out, its season may say."""
+
+    display: str = ""
+    license: str = ""
+    location: tuple[Location, ...] = ()
+    value: tuple[Value, ...] = ()
+    funding: tuple[Funding, ...] = ()
+    chat: Chat | None = None
+    txt: tuple[Txt, ...] = ()
+    social_interact: tuple[SocialInteract, ...] = ()
+    content_link: tuple[ContentLink, ...] = ()
+
+
 EpisodeType = Literal["full", "trailer", "bonus"]
 
 
@@ -97,9 +286,13 @@ class Listing(Written):
     recording: str = ""
     chapters: tuple[str, ...] = ()
     abridged: bool = False
+    guests: tuple[str | Guest, ...] = ()
+    podcast: EpisodeTags = field(default_factory=EpisodeTags)
     slug: str = ""
     guid: str = ""
     podcast_guid: str = ""
+    atom_guid: str = ""
+    first_guid: str = ""
 
     @property
     def changed(self) -> datetime:
@@ -205,20 +398,64 @@ class Series(Written):
 
 
 @dataclass(frozen=True, slots=True)
+class Lane(Written):
+    """A provider whose mailboxes are reached at a pace of their own.
+
+    domains: of the addresses it serves. per_second, per_day: messages; 0 is without limit.
+    """
+
+    domains: tuple[str, ...] = ()
+    per_second: float = 0.0
+    per_day: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits(Written):
+    """How fast mail leaves; 0 is without limit.
+
+    per_connection: messages before a connection is made anew. warm_up: per_day of the first days of mailing, in their
+    order. lanes: by name of the provider.
+    """
+
+    per_connection: int = 0
+    per_second: float = 0.0
+    per_day: int = 0
+    warm_up: tuple[int, ...] = ()
+    lanes: Mapping[str, Lane] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Email(Written):
-    """How the emailed episode is addressed."""
+    """How the emailed episode is addressed, and how it leaves.
+
+    ambiguous: what becomes of a message whose acceptance is uncertain: sent again, with the same Message-ID, or held
+    until a person decides.
+    """
 
     sender: str
     reply_to: str = ""
+    ambiguous: Literal["resend", "hold"] = "resend"
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)
 class MailingList(Written):
-    """A list that readers subscribe to; `seeds` are addresses of the author's own that get every edition."""
+    """A list that readers subscribe to.
+
+    seeds: addresses of the author's own that get every edition. opt_in: whether a reader confirms by mail first.
+    """
 
     title: str
     description: str = ""
     seeds: tuple[str, ...] = ()
+    opt_in: Literal["single", "double"] = "double"
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Written):
+    """Where the service for readers answers, ending in "/"; empty where there is none."""
+
+    url: str = ""
 
 
 FULL = 50
@@ -239,8 +476,29 @@ class Feeds(Written):
 
 
 @dataclass(frozen=True, slots=True)
+class Season(Written):
+    """A season's name, and what holds for each of its episodes that does not say otherwise."""
+
+    number: int
+    name: str = ""
+    explicit: bool | None = None
+    license: str = ""
+    location: tuple[Location, ...] = ()
+    value: tuple[Value, ...] = ()
+    funding: tuple[Funding, ...] = ()
+
+
+Medium = Literal[
+    "podcast", "music", "video", "film", "audiobook", "newsletter", "blog", "course", "mixed"
+]
+
+
+@dataclass(frozen=True, slots=True)
 class Podcast(Written):
-    """What podcast directories ask of a show; `artwork` is a path below the root."""
+    """What podcast directories ask of a show, and what Podcasting 2.0 lets it say; `artwork` is a path below the root.
+
+    limit: how many episodes its newest document holds; older ones are on archive pages, which directories do not read.
+    """
 
     owner: str
     owner_email: str
@@ -248,9 +506,28 @@ class Podcast(Written):
     categories: tuple[str, ...] = ()
     explicit: bool = False
     type: Literal["episodic", "serial"] = "episodic"
-    funding: str = ""
+    limit: int = 300
     locked: bool = True
+    medium: Medium = "podcast"
     license: str = ""
+    funding: str | tuple[Funding, ...] = ()
+    location: tuple[Location, ...] = ()
+    value: tuple[Value, ...] = ()
+    chat: Chat | None = None
+    txt: tuple[Txt, ...] = ()
+    social_interact: tuple[SocialInteract, ...] = ()
+    update_frequency: UpdateFrequency | None = None
+    podping: bool = False
+    block: bool | tuple[Blocked, ...] = ()
+    podroll: tuple[RemoteItem, ...] = ()
+    remote_item: tuple[RemoteItem, ...] = ()
+    publisher: RemoteItem | None = None
+    images: tuple[Picture, ...] = ()
+    seasons: tuple[Season, ...] = ()
+
+    def season(self, number: int | None) -> Season:
+        """What is said of a season; one that nothing is said of has no name."""
+        return next((one for one in self.seasons if one.number == number), Season(number or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +581,7 @@ class Deploy(Written):
 
 @dataclass(frozen=True, slots=True)
 class Publication(Written):
-    """What publication.toml says."""
+    """What publication.toml says; `moved_from` are addresses it had before, whose readers are led here."""
 
     title: str
     url: str
@@ -322,8 +599,11 @@ class Publication(Written):
     audio: Sound = field(default_factory=Sound)
     narration: Narration = field(default_factory=Narration)
     deploy: Deploy = field(default_factory=Deploy)
+    service: Service = field(default_factory=Service)
+    database: str = ""
     confirm: bool = True
     podcast_guid: str = ""
+    moved_from: tuple[str, ...] = ()
 
     @property
     def cover(self) -> str:

@@ -28,6 +28,9 @@ WHOLE = ""
 AT_HAND = 256
 """How many episodes' bodies stay in memory, so that an archive of any size fits."""
 
+PROMISED = "fragment"
+"""The stage whose artifacts feeds are joined from: before they are, published audio must still be there."""
+
 WORLD = frozenset({ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENOMEM})
 """Failures of the machine, not of a stage: the same command may be run again once they are mended."""
 
@@ -126,13 +129,13 @@ class Desk:
         self.stages = installed() if stages is None else dict(stages)
         for stage in self.stages.values():
             _code(stage.function.__module__)  # now: an edit while we work is not what we ran
-        remembered = identity.recorded(root)
-        self.publication = _identified(config.publication(root), remembered)
-        self.contents = source.contents(root, self.publication, remembered)
+        self.remembered = identity.recorded(root)
+        self.publication = _identified(config.publication(root), self.remembered)
+        self.contents = source.contents(root, self.publication, self.remembered)
         self.listings = source.published(self.contents.listings, now)
         self.scheduled = tuple(one for one in self.contents.listings if one.published > now)
         if not self.contents.errors:
-            identity.refuse_changes(remembered, self.publication, self.contents.listings)
+            identity.refuse_changes(self.remembered, self.publication, self.contents.listings)
         self.store = Store(root)
         self.templates = Templates(
             search_path(root, self.publication.theme), self.store.home / "templates"
@@ -143,7 +146,7 @@ class Desk:
         self._states: dict[str, str] = {}
         self._recordings: dict[str, list[Path]] | None = None
         self._fingerprints: dict[tuple[str, str], str] = {}
-        self._listing_by_slug = {listing.slug: listing for listing in self.listings}
+        self.listing_by_slug = {listing.slug: listing for listing in self.listings}
         self.pages = {
             f"page {page.number}": page
             for page in source.pages(self.listings, self.publication.feeds.page)
@@ -164,7 +167,7 @@ class Desk:
             case "voice":
                 return self.publication.narration
             case "listing":
-                return self._listing_by_slug[subject]
+                return self.listing_by_slug[subject]
             case "place":
                 self._places = self._places or source.places(self.listings, self.publication)
                 return self._places[subject]
@@ -189,7 +192,7 @@ class Desk:
     def recording(self, slug: str) -> Recording | None:
         if self._recordings is None:
             self._recordings = source.recordings(self.root)
-        file = source.recording(self._listing_by_slug[slug], self.root, self._recordings)
+        file = source.recording(self.listing_by_slug[slug], self.root, self._recordings)
         if file is None:
             return None
         return Recording(file.relative_to(self.root).as_posix(), self.store.hashed(file), str(file))
@@ -207,7 +210,7 @@ class Desk:
         if name == "recording":
             found = self.recording(subject)
             return _hash(found.path, found.sha256) if found else ""
-        if name in self.stages and subject in self._listing_by_slug:
+        if name in self.stages and subject in self.listing_by_slug:
             return self._hashed(name, subject)
         key = (name, WHOLE if name in GIVENS else subject)
         if key not in self._fingerprints:
@@ -337,6 +340,8 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
         if stage.name not in outcomes:
             continue
         outcome = outcomes[stage.name]
+        if PROMISED in stage.after and stage.per != "episode":
+            failed |= _broken_promises(desk, owners, failed, outcome)
         subjects = {"episode": slugs, "page": list(desk.pages)}.get(stage.per, [WHOLE])
         made = _make(desk, stage, subjects, failed, outcome)
         _refuse_shared_paths(stage, made, owners)
@@ -353,6 +358,21 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
         tuple(removed),
         tuple(desk.notes),
     )
+
+
+def _broken_promises(
+    desk: Desk, made: Mapping[str, str], failed: Mapping[str, str], outcome: Outcome
+) -> dict[str, str]:
+    """Published audio that was not made again: a feed without it would lose what its readers were promised."""
+    lost = {
+        error.where.split("/")[1]: error
+        for error in identity.lost(desk.remembered, desk.publication, made)
+    }
+    found = {
+        slug: lost[slug] for slug in lost if slug in desk.listing_by_slug and slug not in failed
+    }
+    outcome.failed |= found
+    return dict.fromkeys(found, "its audio")
 
 
 def _make(
@@ -640,5 +660,7 @@ def _hash(*parts: str) -> str:
 
 def _identified(publication: Publication, remembered: identity.Identities) -> Publication:
     """The publication with its show's guid: the one published, else its own, else the one it will be known by."""
+    identity.refuse_another_show(remembered, publication)
     guid = remembered.podcast_guid or publication.podcast_guid or identity.podcast_guid(publication)
-    return replace(publication, podcast_guid=guid)
+    moved = tuple(dict.fromkeys((*publication.moved_from, *remembered.moved)))
+    return replace(publication, podcast_guid=guid, moved_from=moved)

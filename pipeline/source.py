@@ -38,12 +38,15 @@ SERIES_SHOWN = 12
 RECORDINGS = (".wav", ".flac", ".mp3", ".m4a")
 OTHER_SOUNDS = (".aac", ".aif", ".aiff", ".mov", ".mp4", ".oga", ".ogg", ".opus", ".wma")
 
-OURS = frozenset({"about", "archive", "artwork", "audio", "people", "static", "subscribe"})
+OURS = frozenset({"about", "archive", "artwork", "audio", "feeds", "people", "static", "subscribe"})
 """Folders of the site; an episode named like one would take its place."""
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _NUMBERED = re.compile(r"(\d+)(-|$)")
-_NOT_AUTHORS = frozenset({"slug"})
+_NOT_AUTHORS = {
+    "slug": "is the folder's name; rename the folder instead",
+    "first_guid": "is for content/published.json to remember; delete it",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ def contents(root: Path, publication: Publication, remembered: identity.Identiti
     sources: dict[str, Source] = {}
     errors: dict[str, AuthorError] = {}
     for folder in _folders(root):
+        if folder.name in remembered.withdrawn:
+            continue
         try:
             sources[folder.name] = _source(folder, root)
         except AuthorError as error:
@@ -238,10 +243,8 @@ def _listing(front: dict[str, Any], lines: Mapping[str, int], where: str, slug: 
     def line(at: Location) -> int:
         return lines.get(str(at[0]), 1) if at else 1
 
-    for name in _NOT_AUTHORS & set(front):
-        raise AuthorError(
-            where, lines[name], f'"{name}" is the folder\'s name; rename the folder instead'
-        )
+    for name in sorted(_NOT_AUTHORS.keys() & front.keys()):
+        raise AuthorError(where, lines[name], f'"{name}" {_NOT_AUTHORS[name]}')
     refuse_bad_dates(front, ("published", "updated"), where, line)
     listing = replace(written(Listing, front, where, line), slug=slug)
     _check_listing(listing, where, line)
@@ -316,7 +319,7 @@ def _changed_guids(
     errors: dict[str, AuthorError] = {}
     for slug, source in sources.items():
         known = remembered.episodes.get(slug)
-        for name in ("guid", "podcast_guid") if known else ():
+        for name in ("guid", "podcast_guid", "atom_guid") if known else ():
             own, old = getattr(source.listing, name), getattr(known, name)
             if own and own != old:
                 message = f'{name}: "{own}", but it was published with "{old}"; put it back'
@@ -329,7 +332,14 @@ def _identified(
 ) -> Source:
     own = source.listing
     known = remembered.episodes.get(own.slug) or identity.of(publication, own)
-    return replace(source, listing=replace(own, guid=known.guid, podcast_guid=known.podcast_guid))
+    listing = replace(
+        own,
+        guid=known.guid,
+        podcast_guid=known.podcast_guid,
+        atom_guid=known.atom_guid,
+        first_guid=known.first_guid or known.guid,
+    )
+    return replace(source, listing=listing)
 
 
 def episode(source: Source, root: Path) -> Episode:

@@ -92,6 +92,8 @@ def _message(kind: type, error: Mapping[str, Any]) -> str:
         return f'{path}: "{error["input"]}" is not a date; {DATE}'
     if error["type"] == "tuple_type":
         return f'{path}: "{str(error["input"])[:60]}" is no list; write [a, b]'
+    if error["type"] == "value_error":
+        return f"{path}.{error['msg'].removeprefix('Value error, ')}"
     shown = repr(error["input"]) if not isinstance(error["input"], str) else f'"{error["input"]}"'
     message = error["msg"].removeprefix("Input ").replace("should be", "must be")
     return f"{path}: {shown[:80]} will not do; it {message[0].lower()}{message[1:]}"

@@ -1,10 +1,18 @@
-"""What holds for every test: nothing leaves this machine."""
+"""What holds for every test: nothing leaves this machine, and a ledger is tried on both databases."""
+
+from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from pipeline.delivery.ledger import Ledger
+    from tests.databases import Server
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +33,30 @@ def _here(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A PostgreSQL server of this run of tests."""
+    from tests.databases import server
+
+    with server() as found:
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where an empty ledger may be made: what holds for the one database holds for the other."""
+    if request.param == "sqlite":
+        return tmp_path / ".simulcast" / "ledger.db"
+    found = request.getfixturevalue("postgresql")
+    return str(found.fresh())
+
+
+@pytest.fixture
+def ledger(database: Path | str) -> Iterator[Ledger]:
+    """An empty ledger, on each database."""
+    from pipeline.delivery.ledger import Ledger
+
+    with Ledger.open(database) as found:
+        yield found

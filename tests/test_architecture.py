@@ -37,6 +37,7 @@ HEAVY = [
     "PIL",
     "babel",
     "css_inline",
+    "dbos",
     "feedgen",
     "fsspec",
     "imageio_ffmpeg",
@@ -159,7 +160,7 @@ def test_stages_never_import_each_other_nor_what_runs_them() -> None:
 
 
 def test_who_is_subscribed_is_known_in_delivery_alone_and_to_the_commands() -> None:
-    secret = {"delivery.addresses", "delivery.ledger", "delivery.subscribers"}
+    secret = {"delivery.addresses", "delivery.ledger", "delivery.people", "delivery.subscribers"}
     assert secret <= set(SOURCES)
     knows = {room(name) for name in SOURCES if secret & imported(name)}
     assert knows <= {"delivery", "cli", "web"}

@@ -9,8 +9,10 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from pipeline.cli.subscribing import LEDGER
-from pipeline.delivery.edition import Edition
+from pipeline.delivery import people
 from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.people import Entry
+from tests.editions import frozen
 from tests.publications import small, write
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -32,7 +34,7 @@ def test_a_wrong_address_is_shown_and_nobody_is_added(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert '"bad": ' in result.stderr and "Nobody was added" in result.stderr
     assert "x@example.org" not in result.stderr
-    assert subscribers(tmp_path, "export").stdout == "address,list,state,since\n"
+    assert len(subscribers(tmp_path, "export").stdout.splitlines()) == 1
 
 
 def test_an_import_says_how_many_were_added_and_which_refused(tmp_path: Path) -> None:
@@ -44,15 +46,38 @@ def test_an_import_says_how_many_were_added_and_which_refused(tmp_path: Path) ->
     assert "in.csv:4: " in result.stderr and "bad" not in result.stderr
 
 
+def test_an_import_writes_every_refused_row_into_a_report(tmp_path: Path) -> None:
+    small(tmp_path)
+    rows = "email\n" + "bad\n" * 300
+    report = tmp_path / "refused.csv"
+    file = str(write(tmp_path, "in.csv", rows))
+    result = subscribers(tmp_path, "import", file, "--report", str(report))
+    assert len(result.stderr.splitlines()) == 101 and "200 more" in result.stderr
+    assert len(report.read_text().splitlines()) == 301
+    assert report.read_text().startswith("line,reason\n2,")
+
+
+def test_who_is_forgotten_is_gone_and_stays_so(tmp_path: Path) -> None:
+    small(tmp_path)
+    subscribers(tmp_path, "add", "a@example.org", "--called", "Ada", "--attribute", "city=Oslo")
+    assert "Ada" in subscribers(tmp_path, "export").stdout
+    assert "Forgotten" in subscribers(tmp_path, "forget", "A@example.org").stdout
+    assert "Ada" not in subscribers(tmp_path, "export").stdout
+    again = subscribers(tmp_path, "import", str(write(tmp_path, "in.csv", "a@example.org\n")))
+    assert again.stdout == "readers: 0 added, 1 asked to be forgotten and stay off.\n"
+
+
+def test_an_attribute_without_a_value_is_told(tmp_path: Path) -> None:
+    result = subscribers(small(tmp_path), "add", "a@example.org", "--attribute", "city")
+    assert result.exit_code == 2 and "NAME=VALUE" in result.stderr
+
+
 def test_the_columns_of_status_add_up_after_a_kill(tmp_path: Path) -> None:
-    frozen = Edition(
-        "readers", "Readers", "guid", "01-first", 1, NOW, "First", "a@example.org", "", "", ""
-    )
     with Ledger.open(small(tmp_path) / LEDGER) as book:
-        book.add("readers", [f"{letter}@example.org" for letter in "abcde"], NOW)
-        number = book.plan(frozen, (), NOW)
+        people.add(book, "readers", [Entry(f"{one}@example.org") for one in "abcde"], NOW)
+        number = book.plan(frozen(), (), NOW)
         assert number
-        book.advance(number, (), after=0, batch=2, repeat=True)
+        book.advance(book.enter(number, "one", NOW.timestamp()), (), NOW.timestamp(), batch=2)
     result = simulcast(tmp_path, "status")
     headings, row, *_ = (line.split() for line in result.stdout.splitlines())
     counts = dict(zip(headings[2:], map(int, row[2 : len(headings)]), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +30,11 @@ class Session:
     quiet: bool
     jobs: int
 
+    def clock(self) -> Callable[[], float]:
+        """The time in seconds since 1970, which goes on from `now`."""
+        began = time.monotonic()
+        return lambda: self.now.timestamp() + time.monotonic() - began
+
     def terminal(self) -> Terminal:
         from pipeline.cli.terminal import Terminal
 
@@ -45,13 +51,31 @@ def _now(context: click.Context, parameter: click.Parameter, value: str | None) 
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
     if value is None and not epoch:
         return datetime.now(UTC)
+    if value is None:
+        try:
+            return datetime.fromtimestamp(int(epoch), UTC)
+        except (ValueError, OverflowError, OSError):
+            raise _no_time(epoch) from None
+    found = moment(context, parameter, value)
+    assert found is not None
+    return found
+
+
+def moment(
+    context: click.Context, parameter: click.Parameter, value: str | None
+) -> datetime | None:
+    """The time that an option's value names, in UTC where it names no zone."""
+    if value is None:
+        return None
     try:
-        when = datetime.fromisoformat(value) if value else datetime.fromtimestamp(int(epoch), UTC)
-    except (ValueError, OverflowError, OSError):
-        raise click.BadParameter(
-            f'"{value or epoch}" is not a time; write 2026-06-03T08:00:00Z'
-        ) from None
+        when = datetime.fromisoformat(value)
+    except ValueError:
+        raise _no_time(value) from None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _no_time(value: str) -> click.BadParameter:
+    return click.BadParameter(f'"{value}" is not a time; write 2026-06-03T08:00:00Z')
 
 
 _OPTIONS = (

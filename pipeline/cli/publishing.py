@@ -1,28 +1,36 @@
-"""publish, send, status: what leaves the house."""
+"""publish: everything leaves the house, in an order that leaves nothing half done."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from pipeline.cli.building import code, findings, run, shown, slug_of, tell_findings, told
+from pipeline.cli.mailing import (
+    OUTBOX,
+    UNKNOWN,
+    Progress,
+    confirm,
+    counted,
+    deliver,
+    dispatch,
+    due,
+    freeze,
+    outcome,
+)
+from pipeline.cli.mailing import told as sums_told
 from pipeline.cli.options import Session, everywhere
-from pipeline.cli.subscribing import LEDGER, ledger, list_named
+from pipeline.cli.subscribing import ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pipeline.check import Finding
     from pipeline.cli.terminal import Terminal
-    from pipeline.delivery.ledger import Ledger, Sums
+    from pipeline.delivery.ledger import Sums
     from pipeline.deploy import Deployed
-    from pipeline.model import Listing
     from pipeline.runner import Desk, Report
-
-OUTBOX = Path("build") / "outbox"
-UNKNOWN = 4
 
 
 @click.command()
@@ -41,13 +49,18 @@ def publish(session: Session, episode: str | None, yes: bool, dry_run: bool) -> 
     terminal = session.terminal()
     desk = session.desk(terminal)
     try:
-        _publish(session, terminal, desk, episode, dry_run)
+        _publish(session, terminal, desk, episode, yes, dry_run)
     finally:
         desk.close()
 
 
 def _publish(
-    session: Session, terminal: Terminal, desk: Desk, episode: str | None, dry_run: bool
+    session: Session,
+    terminal: Terminal,
+    desk: Desk,
+    episode: str | None,
+    yes: bool,
+    dry_run: bool,
 ) -> None:
     only = slug_of(desk, episode) if episode else None
     report = run(desk)
@@ -65,6 +78,7 @@ def _publish(
     if dry_run:
         _tell_dry(session, desk, report, only)
         return
+    _confirm(session, desk, only, yes)
     _record(desk)
     deployed = _deploy(terminal, desk)
     sums = _mail(session, terminal, desk, only)
@@ -85,12 +99,34 @@ def _refuse(session: Session, report: Report, found: list[Finding], words: str) 
     raise SystemExit(number)
 
 
+def _confirm(session: Session, desk: Desk, only: str | None, yes: bool) -> None:
+    """Ask before anything leaves, since mail cannot be called back."""
+    if not desk.publication.lists:
+        return
+    with ledger(session) as book:
+        how, wanted = dispatch(session, desk.publication, book), due(desk, book, only)
+        confirm(desk.publication, how, wanted, counted(desk.publication, book, wanted), yes)
+
+
+def _mail(session: Session, terminal: Terminal, desk: Desk, only: str | None) -> list[Sums]:
+    if not desk.publication.lists:
+        return []
+    with ledger(session) as book:
+        freeze(session, desk, book, due(desk, book, only))
+        return deliver(session, terminal, desk.publication, book)
+
+
 def _record(desk: Desk) -> None:
     """Remember what the world is about to know these episodes by."""
-    from pipeline import identity
+    from pipeline import identity, media
 
-    remembered = identity.recorded(desk.root)
-    identity.record(desk.root, identity.with_published(remembered, desk.publication, desk.listings))
+    enclosures = {
+        one.slug: desk.publication.link(heard.path)
+        for one in desk.listings
+        if (heard := media.enclosure(desk.made["audio", one.slug]))
+    }
+    known = identity.with_published(desk.remembered, desk.publication, desk.listings, enclosures)
+    identity.record(desk.root, known)
 
 
 def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
@@ -107,7 +143,7 @@ def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
                 for path, digest in _hashes(desk)
                 if path.startswith("site/")
             },
-            _Progress(terminal, "deploy"),
+            Progress(terminal, "deploy"),
         )
     finally:
         terminal.end("deploy")
@@ -137,67 +173,6 @@ def _announce(desk: Desk) -> Sequence[str]:
     )
 
 
-# --- mail ------------------------------------------------------------------------------------------
-
-
-def _due(desk: Desk, book: Ledger, only: str | None) -> list[tuple[str, Listing]]:
-    """What each list has yet to be sent: by itself, or the one episode that was named."""
-    from pipeline.delivery.sender import waiting
-
-    if only is None:
-        return waiting(desk.publication, desk.listings, book)
-    listing = next(one for one in desk.listings if one.slug == only)
-    return [
-        (name, listing)
-        for name in sorted(desk.publication.lists)
-        if listing.guid not in {mailed.episode for mailed in book.mailed(name)}
-    ]
-
-
-def _mail(session: Session, terminal: Terminal, desk: Desk, only: str | None) -> list[Sums]:
-    if not desk.publication.lists:
-        return []
-    with ledger(session) as book:
-        return _sent(session, terminal, desk, book, _due(desk, book, only))
-
-
-def _sent(
-    session: Session, terminal: Terminal, desk: Desk, book: Ledger, due: list[tuple[str, Listing]]
-) -> list[Sums]:
-    """Freeze what is due, then finish every edition that has not reached everyone; the sums of each."""
-    from pipeline.delivery.maildir import Maildir
-    from pipeline.delivery.sender import mail
-
-    if not due and not book.unfinished():
-        return []
-    transport, progress = Maildir(session.root / OUTBOX), _Progress(terminal, "mail")
-    terminal.begin("mail", len(due))
-    try:
-        return mail(desk.publication, due, _parts(desk), book, transport, session.now, progress)
-    finally:
-        terminal.end("mail")
-
-
-class _Progress:
-    def __init__(self, terminal: Terminal, name: str) -> None:
-        self.terminal, self.name = terminal, name
-
-    def __call__(self, done: float, total: float, unit: str) -> None:
-        self.terminal.progress(self.name, "", done, total, unit)
-
-    def note(self, text: str) -> None:
-        self.terminal.note(text)
-
-
-def _parts(desk: Desk) -> Callable[[Listing], tuple[str, str]]:
-    def parts(listing: Listing) -> tuple[str, str]:
-        made = desk.made["email", listing.slug]
-        html, text = (made[f"edition/{listing.slug}.{ending}"].text() for ending in ("html", "txt"))
-        return html, text
-
-    return parts
-
-
 # --- what is said ----------------------------------------------------------------------------------
 
 
@@ -207,21 +182,15 @@ def _answer(report: Report, more: dict[str, Any]) -> None:
     answer({**told(report), **more})
 
 
-def _sums(one: Sums) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return {**asdict(one), "hold": one.hold}
-
-
 def _tell_dry(session: Session, desk: Desk, report: Report, only: str | None) -> None:
     from pipeline.cli.terminal import count
-    from pipeline.delivery.edition import seeds
 
     rows = []
     if desk.publication.lists:
         with ledger(session) as book:
-            for name, listing in _due(desk, book, only):
-                rows.append((name, listing, book.audience(name, seeds(desk.publication, name))))
+            wanted = due(desk, book, only)
+            counts = counted(desk.publication, book, wanted)
+            rows = [(name, one, count) for (name, one), count in zip(wanted, counts, strict=True)]
     if session.json:
         mail = [
             {"list": name, "episode": one.slug, "recipients": number} for name, one, number in rows
@@ -251,7 +220,7 @@ def _tell(
             {
                 "published": True,
                 "uploaded": list(deployed.uploaded),
-                "mailed": [_sums(one) for one in sums],
+                "mailed": [sums_told(one) for one in sums],
                 "announced": list(announced),
             },
         )
@@ -269,7 +238,7 @@ def _where(
     desk: Desk, report: Report, deployed: Deployed, sums: list[Sums], announced: Sequence[str]
 ) -> str:
     """What was made, where it lies, what to do next."""
-    from pipeline.cli.terminal import count, table
+    from pipeline.cli.terminal import table
 
     rows = [
         ("Site", "build/site/index.html", "open it in a browser"),
@@ -279,7 +248,7 @@ def _where(
             (
                 "Email",
                 f"{OUTBOX}/",
-                f"{count(one.accepted, 'message')} of {one.slug} for {one.mailing_list}",
+                f"{one.slug} for {one.mailing_list}: {outcome(one)}",
             )
             for one in sums
         ),
@@ -325,81 +294,3 @@ def _audio(desk: Desk) -> list[tuple[str, str, str]]:
                 )
             )
     return rows
-
-
-# --- send, status ----------------------------------------------------------------------------------
-
-
-@click.command()
-@click.argument("episode")
-@click.option("--list", "name", default="", help="The list; needed where there are several.")
-@everywhere
-def send(session: Session, episode: str, name: str) -> None:
-    """Mail an episode to a list, to those who have not had it."""
-    from pipeline.cli.terminal import answer, count
-
-    terminal = session.terminal()
-    name = list_named(session, name)
-    desk = session.desk(terminal)
-    try:
-        slug = slug_of(desk, episode)
-        report = run(desk)
-        found = findings(desk, report, slug)
-        if report.errors or any(one.severity == "error" for one in found):
-            tell_findings(session, report, found)
-            _refuse(session, report, found, "Nothing was mailed: mend what is named above first.")
-        with ledger(session) as book:
-            due = [(to, listing) for to, listing in _due(desk, book, slug) if to == name]
-            sums = _sent(session, terminal, desk, book, due)
-    finally:
-        desk.close()
-    if session.json:
-        answer({"mailed": [_sums(one) for one in sums]})
-    elif not sums:
-        click.echo(f"Nothing to send: everyone on {name} has {slug}, or nobody is on it.")
-    else:
-        for one in sums:
-            click.echo(
-                f"{one.slug} to {one.mailing_list}: {count(one.accepted, 'message')} in {OUTBOX}/"
-            )
-
-
-@click.command()
-@click.argument("episode", required=False)
-@everywhere
-def status(session: Session, episode: str | None) -> None:
-    """The ledger's sums: of each edition, how many were accepted, refused, or are still to go."""
-    from pipeline.cli.terminal import answer, table
-
-    if not (session.root / LEDGER).exists():
-        found: list[Sums] = []
-    else:
-        with ledger(session) as book:
-            found = book.editions()
-    if episode:
-        wanted = episode.lstrip("0")
-        found = [
-            one
-            for one in found
-            if episode == one.slug or one.slug.partition("-")[0].lstrip("0") == wanted
-        ]
-    if session.json:
-        answer({"editions": [_sums(one) for one in found]})
-    elif not found:
-        click.echo("Nothing was mailed yet.")
-    else:
-        states = ("accepted", "refused", "skipped", "planned", "sending", "deferred", "unknown")
-        names = ("audience", *states)
-        rows: list[tuple[str, ...]] = [("edition", "list", *names, "")]
-        rows += [
-            (
-                one.slug,
-                one.mailing_list,
-                *(f"{getattr(one, n):,}" for n in names),
-                "adds up" if one.hold else "DOES NOT ADD UP",
-            )
-            for one in found
-        ]
-        click.echo(table(rows))
-    if any(one.unknown or one.sending for one in found):
-        raise SystemExit(UNKNOWN)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,16 +15,27 @@ from pipeline.errors import AuthorError, SimulcastError, suggestion
 
 if TYPE_CHECKING:
     from pipeline.delivery.ledger import Ledger
+    from pipeline.delivery.people import Subscription
+    from pipeline.delivery.subscribers import Imported
 
 LEDGER = Path(".simulcast") / "ledger.db"
 _list = click.option("--list", "name", default="", help="The list; needed where there are several.")
 
 
 def ledger(session: Session) -> Ledger:
-    """The publication's ledger, made if it is not there."""
+    """The publication's ledger, made if it is not there: a file of its own, or in the database that is named."""
     from pipeline.delivery.ledger import Ledger
 
-    return Ledger.open(session.root / LEDGER)
+    where = database(session) or session.root / LEDGER
+    return Ledger.open(where, os.environ.get("SIMULCAST_SECRET_KEY", ""))
+
+
+def database(session: Session) -> str:
+    """The address of the database that is named, by the environment or the settings; "" where none is."""
+    from pipeline import config
+
+    named = os.environ.get("SIMULCAST_DATABASE_URL", "")
+    return named or config.publication(session.root).database
 
 
 def list_named(session: Session, name: str) -> str:
@@ -40,32 +54,76 @@ def list_named(session: Session, name: str) -> str:
 
 @click.group()
 def subscribers() -> None:
-    """Who gets the emailed episode: add, import, export, list, remove."""
+    """Who gets the emailed episode: add, import, export, list, remove, forget."""
 
 
 @subscribers.command()
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS…")
 @_list
-@click.option("--again", is_flag=True, help="They left the list and asked to come back.")
+@click.option(
+    "--called", default="", metavar="NAME", help="What the owner of the one address is called."
+)
+@click.option(
+    "--attribute",
+    "attributes",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What else is known of them, for segments; may be given more than once.",
+)
+@click.option("--source", default="added by hand", help="By what way they consented.")
+@click.option(
+    "--consent", "words", default="", metavar="TEXT", help="To what words they consented."
+)
+@click.option(
+    "--again", is_flag=True, help="They left the list, or were forgotten, and asked to come back."
+)
 @everywhere
-def add(session: Session, addresses: tuple[str, ...], name: str, again: bool) -> None:
+def add(
+    session: Session,
+    addresses: tuple[str, ...],
+    name: str,
+    called: str,
+    attributes: tuple[str, ...],
+    source: str,
+    words: str,
+    again: bool,
+) -> None:
     """Put addresses on a list; who has left it stays off, unless --again."""
     from pipeline.cli.terminal import answer, count
+    from pipeline.delivery import people
 
     name = list_named(session, name)
     _check(addresses)
+    if called and len(addresses) > 1:
+        raise click.UsageError("--called is for one address")
+    known = dict(_pair(one) for one in attributes)
+    consent = people.Consent(session.now, source, words)
+    entries = [people.Entry(address, called, known, consent) for address in addresses]
     with ledger(session) as book:
-        added = book.add(name, addresses, session.now, again=again)
+        added = people.add(book, name, entries, session.now, again=again)
     if session.json:
-        answer({"list": name, "added": added.added, "already": added.already, "left": added.left})
+        answer({"list": name, **asdict(added)})
         return
     click.echo(f"{count(added.added, 'address', 'addresses')} added to {name}.")
     if added.already:
         click.echo(f"{count(added.already, 'address was', 'addresses were')} on it already.")
-    if added.left:
+    if added.left or added.forgotten:
+        gone = added.left + added.forgotten
         click.echo(
-            f"{count(added.left, 'address', 'addresses')} had left the list and stay off it, unless --again."
+            f"{count(gone, 'address', 'addresses')} had left the list and stay off it, unless --again."
         )
+    if added.suppressed:
+        click.echo(
+            f"{count(added.suppressed, 'address', 'addresses')} will get no mail: "
+            "it came back from there, or was complained of."
+        )
+
+
+def _pair(written: str) -> tuple[str, str]:
+    name, found, value = written.partition("=")
+    if not found or not name.strip():
+        raise click.BadParameter(f'"{written}" is not NAME=VALUE', param_hint="--attribute")
+    return name.strip(), value.strip()
 
 
 def _check(addresses: tuple[str, ...]) -> None:
@@ -85,43 +143,87 @@ def _check(addresses: tuple[str, ...]) -> None:
 @subscribers.command("import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @_list
+@click.option(
+    "--attribute",
+    "attributes",
+    multiple=True,
+    metavar="HEADING",
+    help="A column to keep, for segments; may be given more than once.",
+)
+@click.option("--source", default="", help="By what way they consented; else the name of the file.")
+@click.option(
+    "--consent", "words", default="", metavar="TEXT", help="To what words they consented."
+)
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every refused row, by line and why, into this CSV file.",
+)
 @everywhere
-def import_(session: Session, file: Path, name: str) -> None:
+def import_(
+    session: Session,
+    file: Path,
+    name: str,
+    attributes: tuple[str, ...],
+    source: str,
+    words: str,
+    report: Path | None,
+) -> None:
     """Put the addresses of a CSV file on a list; rows that are refused are named by line."""
-    from pipeline.cli.terminal import answer, complain
+    from pipeline.cli.terminal import answer
+    from pipeline.delivery.people import Consent
     from pipeline.delivery.subscribers import import_csv
 
     name = list_named(session, name)
+    consent = Consent(session.now, source or f"import of {file.name}", words)
     try:
-        text = file.read_text("utf-8-sig")
+        with ledger(session) as book, file.open(encoding="utf-8-sig", newline="") as rows:
+            found = import_csv(
+                book, name, rows, session.now, consent=consent, attributes=attributes
+            )
     except UnicodeDecodeError as error:
         raise AuthorError(str(file), None, f"is not UTF-8 (byte {error.start})") from None
-    with ledger(session) as book:
-        found = import_csv(book, name, text, session.now)
-    added = found.subscribers
+    if report is not None:
+        _report(report, found.refused)
     if session.json:
-        answer(
-            {
-                "list": name,
-                "added": added.added,
-                "already": added.already,
-                "left": added.left,
-                "refused": [{"line": line, "reason": reason} for line, reason in found.refused],
-            }
-        )
+        rows_refused = [{"line": line, "reason": reason} for line, reason in found.refused]
+        answer({"list": name, **asdict(found.subscribers), "refused": rows_refused})
     else:
-        lines = ", ".join(f"line {line:,}" for line, _ in found.refused[:9])
-        said = [
-            f"{added.added:,} added",
-            f"{added.already:,} on it already" if added.already else "",
-            f"{added.left:,} left it and stay off" if added.left else "",
-            f"{len(found.refused):,} refused: {lines}" if found.refused else "",
-        ]
-        more = " …" if len(found.refused) > 9 else "."
-        click.echo(f"{name}: {', '.join(filter(None, said))}{more}")
-        complain(f"{file}:{line}: {reason}" for line, reason in found.refused)
+        _tell_import(file, name, found)
     if found.refused:
         raise SystemExit(1)
+
+
+SHOWN = 100
+"""Refused rows that are told on the terminal; --report writes all."""
+
+
+def _tell_import(file: Path, name: str, found: Imported) -> None:
+    from pipeline.cli.terminal import complain
+
+    added = found.subscribers
+    lines = ", ".join(f"line {line:,}" for line, _ in found.refused[:9])
+    said = [
+        f"{added.added:,} added",
+        f"{added.already:,} on it already" if added.already else "",
+        f"{added.left:,} left it and stay off" if added.left else "",
+        f"{added.forgotten:,} asked to be forgotten and stay off" if added.forgotten else "",
+        f"{added.suppressed:,} get no mail (it came back)" if added.suppressed else "",
+        f"{len(found.refused):,} refused: {lines}" if found.refused else "",
+    ]
+    more = " …" if len(found.refused) > 9 else "."
+    click.echo(f"{name}: {', '.join(filter(None, said))}{more}")
+    complain(f"{file}:{line}: {reason}" for line, reason in found.refused[:SHOWN])
+    if len(found.refused) > SHOWN:
+        complain([f"… and {len(found.refused) - SHOWN:,} more; --report FILE.csv writes them all"])
+
+
+def _report(file: Path, refused: tuple[tuple[int, str], ...]) -> None:
+    import csv
+
+    with file.open("w", encoding="utf-8", newline="") as out:
+        rows = csv.writer(out, lineterminator="\n")
+        rows.writerows([("line", "reason"), *refused])
 
 
 @subscribers.command()
@@ -129,11 +231,13 @@ def import_(session: Session, file: Path, name: str) -> None:
 @everywhere
 def export(session: Session, name: str) -> None:
     """The subscriptions as CSV on standard output."""
+    from pipeline.delivery import people
     from pipeline.delivery.subscribers import export_csv
 
+    wanted = list_named(session, name) if name else None
     with ledger(session) as book:
-        found = book.subscribers(list_named(session, name) if name else None)
-    click.echo(export_csv(found), nl=False)
+        attributes = people.attribute_names(book)
+        export_csv(people.each(book, wanted), attributes, sys.stdout)
 
 
 @subscribers.command("list")
@@ -141,20 +245,22 @@ def export(session: Session, name: str) -> None:
 @everywhere
 def list_(session: Session, name: str) -> None:
     """The subscriptions, a line each."""
-    from dataclasses import asdict
-
     from pipeline.cli.terminal import answer, table
+    from pipeline.delivery import people
 
     with ledger(session) as book:
-        found = book.subscribers(list_named(session, name) if name else None)
+        found = [*people.each(book, list_named(session, name) if name else None)]
     if session.json:
         answer({"subscriptions": [asdict(one) for one in found]})
     elif found:
-        click.echo(
-            table([(one.address, one.mailing_list, one.state, one.since[:10]) for one in found])
-        )
+        click.echo(table([_line(one) for one in found]))
     else:
         click.echo("Nobody has subscribed yet: simulcast subscribers add ADDRESS")
+
+
+def _line(one: Subscription) -> tuple[str, ...]:
+    state = f"{one.state}, {one.suppressed}" if one.suppressed else one.state
+    return (one.address, one.name, one.mailing_list, state, one.since[:10])
 
 
 @subscribers.command()
@@ -163,9 +269,27 @@ def list_(session: Session, name: str) -> None:
 @everywhere
 def remove(session: Session, address: str, name: str) -> None:
     """Take an address off a list, and out of what is still going to it."""
+    from pipeline.delivery import people
+
     name = list_named(session, name)
     with ledger(session) as book:
-        was_on = book.remove(name, address, session.now)
+        was_on = people.remove(book, name, address, session.now)
     if not was_on:
         raise SimulcastError(f"that address is not on {name}")
     click.echo(f"Off {name}.")
+
+
+@subscribers.command()
+@click.argument("address")
+@everywhere
+def forget(session: Session, address: str) -> None:
+    """Erase an address and all that is known of its owner, on every list; no import brings it back."""
+    from pipeline.delivery import people
+
+    with ledger(session) as book:
+        was_known = people.forget(book, address, session.now)
+    click.echo(
+        "Forgotten, on every list; what was mailed is kept as bare numbers."
+        if was_known
+        else "It was not known; no import will bring it in."
+    )

@@ -18,7 +18,7 @@ SETTINGS = "content/publication.toml"
 class Edition:
     """Everything of a mailed episode that is the same for all who get it.
 
-    episode: its GUID, which stays when its title or slug changes.
+    episode: its GUID, which stays when its title or slug changes. revision: 0, or the how-manieth correction it is.
     html, text: with their slots still open.
     """
 
@@ -33,6 +33,7 @@ class Edition:
     reply_to: str
     html: str
     text: str
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Self
 
 from pipeline.delivery.message import Message
 from pipeline.delivery.transport import Outcome
@@ -19,7 +21,9 @@ class Maildir:
     """
 
     repeatable = True
-    batch = 50
+    leaves = False
+    window = 50
+    connections = 1
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -30,7 +34,17 @@ class Maildir:
         except OSError as error:
             raise self._failure(error) from error
 
-    def deliver(self, message: Message) -> Outcome:
+    def connect(self) -> Self:
+        return self
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def deliver(self, messages: Iterable[Message]) -> Iterator[Outcome]:
+        for message in messages:
+            yield self._deliver(message)
+
+    def _deliver(self, message: Message) -> Outcome:
         name = file_name(message)
         final = self.folder / "new" / name
         try:

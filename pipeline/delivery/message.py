@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import html
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from email import policy
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
@@ -60,9 +61,53 @@ class Message:
     content: bytes
 
 
-def message(edition: Edition, recipient: str) -> Message:
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Who gets a message: a subscriber's number, normalised address and name, and what else is known of them."""
+
+    subscriber: int
+    address: str
+    name: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+Links = Callable[[int], tuple[str, str]]
+"""Gives a subscriber's addresses for leaving the list and for changing their preferences."""
+
+
+class Letters:
+    """An edition, of which each recipient's message is made."""
+
+    def __init__(
+        self, edition: Edition, number: int, secret: bytes, links: Links | None = None
+    ) -> None:
+        self.edition, self.number, self.secret, self.links = edition, number, secret, links
+
+    def message(self, recipient: Recipient) -> Message:
+        """One recipient's message; raises TemplateError where a slot has no value for them."""
+        named = f"{self.number}\0{recipient.subscriber}".encode()
+        digest = hmac.digest(self.secret, b"message\0" + named, "sha256").hex()[:32]
+        return message(
+            self.edition,
+            recipient.address,
+            f"<{self.number}.{recipient.subscriber}.{digest}@{_domain(self.edition)}>",
+            dict(recipient.attributes),
+        )
+
+    def fault(self, recipient: Recipient) -> str:
+        """Why a recipient's message cannot be made; "" if it can."""
+        try:
+            self.message(recipient)
+        except TemplateError as error:
+            return str(error)
+        return ""
+
+
+def message(
+    edition: Edition, recipient: str, named: str = "", more: Mapping[str, str] | None = None
+) -> Message:
     """The message of one normalised address; raises TemplateError where a slot is unknown."""
-    html_part, text_part = parts(edition)
+    html_part, text_part = parts(edition, more)
     out = EmailMessage(_POLICY)
     out["From"] = _mailbox(sender(edition))
     out["To"] = Address(addr_spec=recipient)
@@ -70,7 +115,7 @@ def message(edition: Edition, recipient: str) -> Message:
         out["Reply-To"] = _mailbox(mailbox(edition.reply_to))
     out["Subject"] = _words(edition.subject)
     out["Date"] = edition.published
-    out["Message-ID"] = message_id(edition, recipient)
+    out["Message-ID"] = named or message_id(edition, recipient)
     out["List-Id"] = list_id(edition)
     out["List-Unsubscribe"] = f"<{unsubscribe_url(edition)}>"
     # Quoted-printable: lines stay short, and no body can hold a boundary that begins with "=_".
@@ -80,9 +125,9 @@ def message(edition: Edition, recipient: str) -> Message:
     return Message(str(out["Message-ID"]), recipient, edition.published, out.as_bytes())
 
 
-def parts(edition: Edition) -> tuple[str, str]:
+def parts(edition: Edition, more: Mapping[str, str] | None = None) -> tuple[str, str]:
     """The HTML and the plain text with their slots filled; raises TemplateError where a slot is unknown."""
-    values = _values(edition)
+    values = {**(more or {}), **_values(edition)}
     return _filled(edition.html, values, html.escape), _filled(edition.text, values, str)
 
 

@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from pipeline.delivery.edition import due, edition, seeds
-from pipeline.delivery.ledger import Claim, Ledger, Sums
-from pipeline.delivery.message import example, message
-from pipeline.delivery.transport import Outcome, Transport
+from pipeline.delivery.ledger import LEASE, Claim, Ledger, Slot, Sums
+from pipeline.delivery.message import Letters, example
+from pipeline.delivery.pace import UNLIMITED, Paces
+from pipeline.delivery.tokens import Tokens
+from pipeline.delivery.transport import Connection, Outcome, Transport
+from pipeline.errors import OutsideError, TemplateError
 from pipeline.model import Listing, Publication
 from pipeline.stage import Progress
 
 Parts = Callable[[Listing], tuple[str, str]]
 """Gives an episode's email as it was built: HTML and plain text."""
+
+PATIENCE = 60.0
+"""Seconds a sender waits for its turn; for longer it ends, and is begun again in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Tells the time in seconds since 1970, and waits so many seconds."""
+
+    now: Callable[[], float]
+    wait: Callable[[float], None]
+
+    def moment(self) -> datetime:
+        return datetime.fromtimestamp(self.now(), UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """How mail leaves: what carries it, in whose name, how fast.
+
+    hold: an uncertain message waits for a person. per_connection: messages before a connection is made anew; 0 is
+    without limit. worker: the name of this process.
+    """
+
+    transport: Transport
+    tokens: Tokens
+    clock: Clock
+    paces: Paces = field(default=UNLIMITED)
+    hold: bool = False
+    per_connection: int = 0
+    worker: str = "here"
+
+    def letters(self, ledger: Ledger, number: int) -> Letters:
+        """An edition, of which each recipient's message is made."""
+        frozen = ledger.edition(number)
+        return Letters(frozen, number, self.tokens.secret, self.tokens.links(frozen.mailing_list))
 
 
 def waiting(
@@ -28,24 +70,6 @@ def waiting(
     ]
 
 
-def mail(
-    publication: Publication,
-    wanted: Iterable[tuple[str, Listing]],
-    parts: Parts,
-    ledger: Ledger,
-    transport: Transport,
-    at: datetime,
-    progress: Progress | None = None,
-) -> list[Sums]:
-    """Freeze what is wanted, by list and episode, then finish every edition that has not reached everyone; their sums.
-
-    A second call sends nothing. Raises OutsideError where the transport fails: call again to go on.
-    """
-    for name, listing in wanted:
-        freeze(publication, name, listing, parts, ledger, at)
-    return [send(ledger, number, transport, progress) for number in ledger.unfinished()]
-
-
 def freeze(
     publication: Publication,
     name: str,
@@ -53,41 +77,164 @@ def freeze(
     parts: Parts,
     ledger: Ledger,
     at: datetime,
-) -> int | None:
-    """The number of an episode's edition, frozen now if it was not yet; None if nobody gets it."""
+    starts: datetime | None = None,
+) -> int:
+    """The number of an episode's edition for a list, frozen now if it was not yet; before `starts` nobody gets it."""
     frozen = edition(publication, name, listing, *parts(listing))
     example(frozen)  # a message that cannot be made is refused before anyone is planned
-    return ledger.plan(frozen, seeds(publication, name), at)
+    return ledger.freeze(frozen, seeds(publication, name), at, starts=starts)
+
+
+def begin(ledger: Ledger, number: int, dispatch: Dispatch) -> bool:
+    """Plan an edition and let it out, once every message of it can be made; whether it is for anybody.
+
+    Raises TemplateError where one recipient's cannot: nobody is mailed, and the edition is taken back.
+    """
+    if not ledger.start(number, dispatch.paces):
+        return False
+    if ledger.sums(number).state != "planned":
+        return True
+    letters = dispatch.letters(ledger, number)
+    faults = (letters.fault(one) for one in ledger.distinct(number))
+    if fault := next(filter(None, faults), ""):
+        ledger.withdraw(number)
+        raise TemplateError(f"nobody was mailed, because one message cannot be made: {fault}")
+    ledger.run(number)
+    return True
+
+
+def fill(
+    ledger: Ledger,
+    number: int,
+    dispatch: Dispatch,
+    told: Callable[[int], None] | None = None,
+) -> float | None:
+    """One sender of an edition, with one connection, until nothing can be claimed; in how many seconds something can.
+
+    A row is `sending` on the disk before its message is handed over. Raises OutsideError where the transport fails:
+    what was not handed over is put back.
+    """
+    letters, clock = dispatch.letters(ledger, number), dispatch.clock
+    slot = ledger.enter(number, dispatch.worker, clock.now())
+    way = _Way(dispatch)
+    settled: list[tuple[Claim, Outcome]] = []
+    claims: tuple[Claim, ...] = ()
+    try:
+        while True:
+            turn = ledger.advance(
+                slot,
+                settled,
+                clock.now(),
+                batch=dispatch.transport.window,
+                paces=dispatch.paces,
+                hold=dispatch.hold,
+            )
+            claims, settled = turn.claims, []
+            if claims:
+                _hand_over(ledger, slot, letters, way, claims, settled)
+                if told is not None:
+                    told(len(claims))
+            elif turn.wait is None or turn.wait > PATIENCE:
+                return turn.wait
+            else:
+                clock.wait(turn.wait)
+    except OutsideError:
+        ledger.leave(slot, settled, claims[len(settled) :], clock.now(), hold=dispatch.hold)
+        raise
+    finally:
+        # A second leaving finds nothing in hand; whatever else broke off here may have handed over a message.
+        ledger.leave(slot, settled, (), clock.now(), hold=dispatch.hold)
+        way.close()
+
+
+def _hand_over(
+    ledger: Ledger,
+    slot: Slot,
+    letters: Letters,
+    way: _Way,
+    claims: tuple[Claim, ...],
+    settled: list[tuple[Claim, Outcome]],
+) -> None:
+    """Hand over what was claimed, and note each outcome in `settled` as soon as it is known."""
+    renewed = way.clock.now()
+    messages = (letters.message(claim.recipient) for claim in claims)
+    for claim, outcome in zip(claims, way.open(len(claims)).deliver(messages), strict=True):
+        settled.append((claim, outcome))
+        if way.clock.now() - renewed > LEASE / 3:
+            renewed = way.clock.now()
+            _renew(ledger, slot, renewed)
+
+
+def _renew(ledger: Ledger, slot: Slot, now: float) -> None:
+    # What is under way must not be taken for untried because the ledger failed: its next commit says so again.
+    with suppress(OutsideError):
+        ledger.renew(slot, now)
+
+
+class _Way:
+    """A connection that is made anew after so many messages."""
+
+    def __init__(self, dispatch: Dispatch) -> None:
+        self.clock = dispatch.clock
+        self._transport, self._most = dispatch.transport, dispatch.per_connection
+        self._connection: Connection | None = None
+        self._carried = 0
+
+    def open(self, messages: int) -> Connection:
+        if self._most and self._carried and self._carried + messages > self._most:
+            self.close()
+        if self._connection is None:
+            self._connection, self._carried = self._transport.connect(), 0
+        self._carried += messages
+        return self._connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def send(
-    ledger: Ledger, number: int, transport: Transport, progress: Progress | None = None
-) -> Sums:
-    """Try each row of an edition that has no final answer, once.
+    ledger: Ledger, number: int, dispatch: Dispatch, progress: Progress | None = None
+) -> Sums | None:
+    """Send what can be sent now of an edition, over as many connections as the transport bears; its sums, or None if it
+    is for nobody."""
+    if not begin(ledger, number, dispatch):
+        return None
+    total, done = ledger.sums(number).open, 0
 
-    A row is `sending` on the disk before its message is handed over. What a crash left so becomes
-    `unknown`, and is tried again where no second copy can come of it.
-    """
-    frozen = ledger.edition(number)
-    ledger.recover(number)
-    before = ledger.sums(number)
-    done, total = 0, before.open if transport.repeatable else before.planned + before.deferred
-    settled: list[tuple[Claim, Outcome]] = []
-    last = 0
-    while claims := ledger.advance(
-        number, settled, after=last, batch=transport.batch, repeat=transport.repeatable
-    ):
-        last, settled = claims[-1].subscriber, []
-        for place, claim in enumerate(claims):
-            try:
-                outcome = transport.deliver(message(frozen, claim.address))
-            except BaseException:
-                # The row being handed over stays `sending`: the next run names it unknown.
-                ledger.release(number, settled, claims[place + 1 :])
-                raise
-            settled.append((claim, outcome))
-            done += 1
+    def told(some: int) -> None:
+        nonlocal done
+        done += some
         if progress is not None:
             progress(done, total, "messages")
+
+    with ThreadPoolExecutor(dispatch.transport.connections) as slots:
+        filled = [
+            slots.submit(fill, ledger, number, dispatch, told)
+            for _ in range(dispatch.transport.connections)
+        ]
+    failures = [failure for one in filled if (failure := one.exception())]
     ledger.finish(number)
+    if failures:
+        raise failures[0]
     return ledger.sums(number)
+
+
+def mail(
+    publication: Publication,
+    wanted: Iterable[tuple[str, Listing]],
+    parts: Parts,
+    ledger: Ledger,
+    dispatch: Dispatch,
+    progress: Progress | None = None,
+) -> list[Sums]:
+    """Freeze what is wanted, by list and episode, then send all that can be sent now; the sums of each edition.
+
+    A second call sends nothing twice. Raises OutsideError where the transport fails: call again to go on.
+    """
+    at = dispatch.clock.moment()
+    for name, listing in wanted:
+        freeze(publication, name, listing, parts, ledger, at)
+    sums = [send(ledger, number, dispatch, progress) for number in ledger.to_send(at)]
+    return [one for one in sums if one is not None]

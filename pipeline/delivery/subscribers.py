@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
+from typing import Literal, TextIO
 
+from pipeline.delivery import people
 from pipeline.delivery.addresses import key, normalised
-from pipeline.delivery.ledger import Added, Ledger, Subscriber
+from pipeline.delivery.database import Database
+from pipeline.delivery.people import Added, Consent, Entry, Subscription
 from pipeline.errors import SimulcastError
 
 HEADINGS = ("email", "e-mail", "address", "email address", "email_address", "e-mail address")
 """What other systems call the column of addresses."""
 
+NAMES = ("name", "full name", "full_name")
+
 STATES = ("confirmed", "unconfirmed", "unsubscribed")
 """What a column headed "state" may say; a row that leaves it empty is confirmed."""
+
+ATTRIBUTE = "attribute:"
+"""What the heading of a column begins with that holds an attribute of the subscribers."""
+
+AT_ONCE = 5_000
+"""Rows that are read, and put on the list in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,28 +38,56 @@ class Imported:
     refused: tuple[tuple[int, str], ...]
 
 
-def import_csv(ledger: Ledger, name: str, text: str, at: datetime) -> Imported:
+def import_csv(
+    book: Database,
+    name: str,
+    file: TextIO,
+    at: datetime,
+    *,
+    consent: Consent | None = None,
+    attributes: Iterable[str] = (),
+) -> Imported:
     """Put the addresses of a CSV file on a list; a row that is refused keeps no other out.
 
-    The column is found by its heading; a file of one column needs none. Who has left, there or
-    here, stays off. Raises SimulcastError where there are several columns and none is headed so.
+    The column is found by its heading; a file of one column needs none. Who has left, there or here, stays off, and so
+    does who asked to be forgotten. consent: of those whose row says nothing of it. attributes: headings of columns to
+    keep, besides those that begin with "attribute:". The file is read a portion at a time, whatever its length.
+    Raises SimulcastError where there are several columns and none is headed so.
     """
-    good: dict[str, list[str]] = {state: [] for state in STATES}
     refused: list[tuple[int, str]] = []
-    for row in _written_rows(text):
+    rows = _good(_written_rows(file, frozenset(map(str.casefold, attributes))), name, refused)
+    added = Added()
+    while some := list(islice(rows, AT_ONCE)):
+        added += _put(book, name, some, at, consent)
+    return Imported(added, tuple(refused))
+
+
+def _put(
+    book: Database, name: str, rows: list[tuple[str, Entry]], at: datetime, consent: Consent | None
+) -> Added:
+    by_state: dict[str, list[Entry]] = {state: [] for state in STATES}
+    for state, entry in rows:
+        by_state[state].append(entry if entry.consent else replace(entry, consent=consent))
+    gone = {key(entry.address) for entry in by_state["unsubscribed"]}
+    left = people.leave(book, name, by_state["unsubscribed"], at)
+    added = Added(left=left)
+    states: tuple[Literal["confirmed", "unconfirmed"], ...] = ("confirmed", "unconfirmed")
+    for state in states:
+        here = [entry for entry in by_state[state] if key(entry.address) not in gone]
+        added += people.add(book, name, here, at, state=state)
+    return added
+
+
+def _good(
+    rows: Iterable[_Row], name: str, refused: list[tuple[int, str]]
+) -> Iterator[tuple[str, Entry]]:
+    """The rows that can be had, with the state each asks for; the others go into `refused`."""
+    for row in rows:
         try:
-            good[_state(row, name)].append(normalised(row.address))
+            state = _state(row, name)
+            yield state, replace(row.entry, address=normalised(row.entry.address))
         except SimulcastError as error:
             refused.append((row.line, str(error)))
-    gone = {key(address) for address in good["unsubscribed"]}
-    added = Added(left=ledger.leave(name, good["unsubscribed"], at))
-    for state in ("confirmed", "unconfirmed"):
-        here = [address for address in good[state] if key(address) not in gone]
-        some = ledger.add(name, here, at, state=state)
-        added = Added(
-            added.added + some.added, added.already + some.already, added.left + some.left
-        )
-    return Imported(added, tuple(refused))
 
 
 def _state(row: _Row, name: str) -> str:
@@ -59,16 +98,32 @@ def _state(row: _Row, name: str) -> str:
     # Who left one list has not left another: an export of all lists says whose each row is.
     if row.state and row.mailing_list not in ("", name):
         raise SimulcastError("is of another list; import a file of this list only")
+    if row.suppressed:
+        raise SimulcastError(f"is not to be mailed: {row.suppressed}")
     return state
 
 
-def export_csv(found: Iterable[Subscriber]) -> str:
-    """Subscriptions as CSV: address, list, state, since."""
-    out = io.StringIO()
+def export_csv(found: Iterable[Subscription], attributes: Iterable[str], out: TextIO) -> None:
+    """Subscriptions as CSV, which can be imported: one row each, one column for each attribute named."""
+    named = list(attributes)
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(("address", "list", "state", "since"))
-    rows.writerows((one.address, one.mailing_list, one.state, one.since) for one in found)
-    return out.getvalue()
+    fixed = (
+        "address",
+        "list",
+        "state",
+        "since",
+        "name",
+        "consented",
+        "source",
+        "text",
+        "suppressed",
+    )
+    rows.writerow((*fixed, *(ATTRIBUTE + name for name in named)))
+    for one in found:
+        known = (one.address, one.mailing_list, one.state, one.since, one.name)
+        agreed = (one.consented, one.source, one.text, one.suppressed)
+        more = (one.attributes.get(name, "") for name in named)
+        rows.writerow((*known, *agreed, *more))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +131,15 @@ class _Row:
     """A row of the file; what has no column is empty."""
 
     line: int
-    address: str
+    entry: Entry
     state: str = ""
     mailing_list: str = ""
+    suppressed: str = ""
 
 
-def _written_rows(text: str) -> Iterator[_Row]:
-    text = text.removeprefix("\ufeff")
-    first = text.partition("\n")[0]
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+def _written_rows(file: TextIO, attributes: frozenset[str]) -> Iterator[_Row]:
+    first = file.readline().removeprefix("\ufeff")
+    reader = csv.reader(_again(first, file), delimiter=max(",;\t", key=first.count))
     column: int | None = None
     names: list[str] = []
     for row in _rows(reader):
@@ -97,12 +151,42 @@ def _written_rows(text: str) -> Iterator[_Row]:
                 names = _names(row)
                 continue
         cells = dict(zip(names, row, strict=False))
+        address = row[column] if column < len(row) else ""
         yield _Row(
             reader.line_num,
-            row[column] if column < len(row) else "",
+            Entry(address, _name(cells), _kept(cells, attributes), _agreed(cells)),
             cells.get("state", ""),
             cells.get("list", ""),
+            cells.get("suppressed", ""),
         )
+
+
+def _again(first: str, rest: Iterable[str]) -> Iterator[str]:
+    yield first
+    yield from rest
+
+
+def _name(cells: Mapping[str, str]) -> str:
+    whole = next((cells[name] for name in NAMES if cells.get(name)), "")
+    parts = (cells.get("first name", ""), cells.get("last name", ""))
+    return " ".join((whole or " ".join(parts)).split())
+
+
+def _kept(cells: Mapping[str, str], wanted: frozenset[str]) -> dict[str, str]:
+    return {
+        heading.removeprefix(ATTRIBUTE): cell.strip()
+        for heading, cell in cells.items()
+        if cell.strip() and (heading.startswith(ATTRIBUTE) or heading in wanted)
+    }
+
+
+def _agreed(cells: Mapping[str, str]) -> Consent | None:
+    """What a row of an export says of consent; a time that is none says nothing."""
+    try:
+        at = datetime.fromisoformat(cells.get("consented", ""))
+    except ValueError:
+        return None
+    return Consent(at, cells.get("source", ""), cells.get("text", ""))
 
 
 def _rows(reader: Iterator[list[str]]) -> Iterator[list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -16,18 +17,37 @@ class Outcome:
     reason: str = ""
 
 
+class Connection(Protocol):
+    """One way to the other side, for one thread."""
+
+    def deliver(self, messages: Iterable[Message]) -> Iterator[Outcome]:
+        """One outcome for each message, in order, as soon as it is known; a dropped connection is made again inside.
+
+        A message caught between hand-over and answer yields "unknown". Raises OutsideError where no more can be
+        delivered: whatever had no outcome by then was certainly not handed over.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
 class Transport(Protocol):
     """Carries messages away.
 
-    repeatable: delivering again makes no second copy, so a row that is `unknown` is retried.
-    batch: how many rows are claimed, and settled, in one commit.
-    deliver: raises OutsideError when no further message can be delivered.
+    repeatable: delivering again makes no second copy. leaves: mail leaves this machine. window: most messages under
+    way on one connection, which are claimed, and settled, in one commit. connections: how many it bears at once.
     """
 
     @property
     def repeatable(self) -> bool: ...
 
     @property
-    def batch(self) -> int: ...
+    def leaves(self) -> bool: ...
 
-    def deliver(self, message: Message) -> Outcome: ...
+    @property
+    def window(self) -> int: ...
+
+    @property
+    def connections(self) -> int: ...
+
+    def connect(self) -> Connection: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,23 +42,19 @@ class Entry:
         return tuple(dict.fromkeys(k.strip() for k in self.listing.keywords if k.strip()))
 
 
-def entries(
-    publication: Publication,
-    listings: Iterable[Listing],
-    content: Mapping[str, Artifacts],
-    audio: Mapping[str, Artifacts],
-) -> Iterator[Entry]:
-    """The listings as entries, in the order given."""
-    for listing in listings:
-        sound = enclosure(audio.get(listing.slug, Artifacts()))
-        yield Entry(
-            listing,
-            address(publication.link(f"{listing.slug}/index.html")),
-            content[listing.slug][".html"].text(),
-            publication.authors(listing),
-            sound,
-            address(publication.link(sound.path)) if sound else "",
-        )
+def entry_of(
+    publication: Publication, listing: Listing, content: Artifacts, audio: Artifacts
+) -> Entry:
+    """A listing as an entry."""
+    sound = enclosure(audio)
+    return Entry(
+        listing,
+        address(publication.link(f"{listing.slug}/index.html")),
+        content[".html"].text(),
+        publication.authors(listing),
+        sound,
+        address(publication.link(sound.path)) if sound else "",
+    )
 
 
 def enclosure(audio: Artifacts) -> Enclosure | None:
@@ -84,6 +80,11 @@ def address(url: str) -> str:
     host = parts.netloc if parts.netloc.isascii() else parts.netloc.encode("idna").decode("ascii")
     rest = (quote(part, safe="/%:@!$&'()*+,;=?~") for part in parts[2:])
     return urlunsplit((parts.scheme, host, *rest))
+
+
+def atom_guid(listing: Listing) -> str:
+    """What Atom knows an episode by: its own id there, else the one that RSS has too."""
+    return atom_id(listing.atom_guid or listing.guid)
 
 
 def atom_id(guid: str) -> str:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from pipeline.feeds.entries import Entry, address
 from pipeline.model import Person, Publication
 
 
-def json_feed(publication: Publication, name: str, icon: str, entries: Sequence[Entry]) -> str:
-    """The entries as JSON Feed 1.1.
+def json_feed(
+    publication: Publication, path: str, icon: str, items: Iterable[str], older: str = ""
+) -> str:
+    """A document of the JSON Feed, of items that are written already.
 
-    name: the feed's path below build/site. icon: the address of a square image.
+    path: its own below build/site. icon: the address of a square image. older: the path of the next document.
     """
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": publication.title,
         "home_page_url": address(publication.link()),
-        "feed_url": address(publication.link(name)),
+        "feed_url": address(publication.link(path)),
+        "next_url": address(publication.link(older)) if older else "",
         "description": publication.description,
         "icon": icon,
         "authors": _authors(publication.people),
@@ -28,8 +31,15 @@ def json_feed(publication: Publication, name: str, icon: str, entries: Sequence[
         if publication.feeds.hub
         else [],
     }
-    feed = _given(feed) | {"items": [_entry(publication, entry) for entry in entries]}
-    return json.dumps(feed, ensure_ascii=False, indent=1) + "\n"
+    head = json.dumps(_given(feed), ensure_ascii=False, indent=1).removesuffix("\n}")
+    listed = ",\n".join(items)
+    return f'{head},\n "items": [\n{listed}\n ]\n}}\n'
+
+
+def item(publication: Publication, entry: Entry) -> str:
+    """An item of a JSON Feed, ready to be joined."""
+    text = json.dumps(_entry(publication, entry), ensure_ascii=False, indent=1)
+    return "\n".join(f"  {line}" for line in text.split("\n"))
 
 
 def _entry(publication: Publication, entry: Entry) -> dict[str, Any]:

@@ -85,15 +85,17 @@ def filmed(clip: Path, seconds: float, scene: Scene, name: str, to: Path) -> Non
         "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p[out]"
     )
     # As many threads on every machine: how many there are changes the bytes.
-    video = f"-c:v libx264 -preset veryfast -crf 20 -tune stillimage -threads 2 -r {FRAMES} -colorspace bt709 -color_primaries bt709 -color_trc bt709"
+    video = f"-c:v libx264 -preset veryfast -crf 20 -tune stillimage -threads 2 -r {FRAMES}"
+    color = "-colorspace bt709 -color_primaries bt709 -color_trc bt709"
     sound = "-c:a aac -b:a 128k -ac 2"
-    exact = "-map_metadata -1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact -movflags +faststart -f mp4"
+    exact = "-map_metadata -1 -fflags +bitexact -flags:v +bitexact -flags:a +bitexact"
+    form = f"{video} {color} {sound} {exact} -movflags +faststart -f mp4"
     still = ["-loop", "1", "-framerate", str(FRAMES), "-i"]
     run(
         [
             *(*still, f"file:{scene.card}", *still, f"file:{scene.strip}", "-i", f"file:{clip}"),
             *("-filter_complex", graph, "-map", "[out]", "-map", "2:a"),
-            *(*video.split(), *sound.split(), "-t", f"{seconds:.3f}", *exact.split(), f"file:{to}"),
+            *("-t", f"{seconds:.3f}", *form.split(), f"file:{to}"),
         ],
         name,
     )

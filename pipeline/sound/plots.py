@@ -95,11 +95,12 @@ def loudness(heard: Heard, target: float, colors: Colors) -> str:
     count = PLOT_WIDTH - LEFT - RIGHT
     smooth = _resampled(short_term(heard.momentary), count)
     moments = _resampled(heard.momentary, count)
+    high = _y(target - 1) - _y(target + 1)
     parts = [
         style,
         f'<rect class="paper" width="{PLOT_WIDTH}" height="{PLOT_HEIGHT}"/>',
         *_scale(heard),
-        f'<rect class="band" x="{LEFT}" y="{_y(target + 1):g}" width="{count}" height="{_y(target - 1) - _y(target + 1):.4g}"/>',
+        f'<rect class="band" x="{LEFT}" y="{_y(target + 1):g}" width="{count}" height="{high:.4g}"/>',
         f'<path class="moments" d="{_area(moments)}"/>',
         f'<line class="aim" x1="{LEFT}" x2="{LEFT + count}" y1="{_y(target):g}" y2="{_y(target):g}"/>',
         *_chapters(heard),

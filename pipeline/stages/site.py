@@ -23,7 +23,7 @@ ON_HOME = 10
 """How many earlier episodes the home page lists."""
 ON_PAGE = 100
 """How many episodes a page of the archive holds, counted from the oldest: a full page never changes again."""
-PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.xsl")
+PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.xsl", "feed.css")
 COVER, ICON, FEED = 640, 192, 144
 """Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
 

@@ -1,0 +1,584 @@
+"""send, status, pause, resume, cancel: mail leaves, and is watched as it does."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.building import code, findings, run, slug_of, tell_findings
+from pipeline.cli.options import Session, everywhere, moment
+from pipeline.cli.subscribing import database, ledger, list_named
+from pipeline.errors import SimulcastError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from pipeline.cli.terminal import Terminal
+    from pipeline.delivery.engine import Durable
+    from pipeline.delivery.ledger import Ledger, Sums
+    from pipeline.delivery.sender import Dispatch
+    from pipeline.model import Listing, Publication
+    from pipeline.runner import Desk
+
+OUTBOX = Path("build") / "outbox"
+ENGINE = Path(".simulcast") / "engine.db"
+LOCK = Path(".simulcast") / "worker.lock"
+UNKNOWN = 4
+
+Due = tuple[str, "Listing"]
+"""The name of a list, and an episode that it is to be sent."""
+
+
+class Progress:
+    """Tells the terminal how far some work is."""
+
+    def __init__(self, terminal: Terminal, name: str) -> None:
+        self.terminal, self.name = terminal, name
+
+    def __call__(self, done: float, total: float, unit: str) -> None:
+        self.terminal.progress(self.name, "", done, total, unit)
+
+    def note(self, text: str) -> None:
+        self.terminal.note(text)
+
+
+# --- what is to be mailed --------------------------------------------------------------------------
+
+
+def due(desk: Desk, book: Ledger, only: str | None) -> list[Due]:
+    """What each list has yet to be sent: by itself, or the one episode that was named."""
+    from pipeline.delivery.sender import waiting
+
+    if only is None:
+        return waiting(desk.publication, desk.listings, book)
+    listing = next(one for one in desk.listings if one.slug == only)
+    return [
+        (name, listing)
+        for name in sorted(desk.publication.lists)
+        if listing.guid not in {mailed.episode for mailed in book.mailed(name)}
+    ]
+
+
+def counted(publication: Publication, book: Ledger, wanted: Sequence[Due]) -> list[int]:
+    """How many each would go to now."""
+    from pipeline.delivery import people
+    from pipeline.delivery.edition import seeds
+
+    return [people.count(book, name, seeds(publication, name)) for name, _ in wanted]
+
+
+def parts(desk: Desk) -> Callable[[Listing], tuple[str, str]]:
+    """Gives an episode's email as it was built."""
+
+    def of(listing: Listing) -> tuple[str, str]:
+        made = desk.made["email", listing.slug]
+        html, text = (made[f"edition/{listing.slug}.{ending}"].text() for ending in ("html", "txt"))
+        return html, text
+
+    return of
+
+
+def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispatch:
+    """How this publication's mail leaves."""
+    import socket
+
+    from pipeline.delivery.maildir import Maildir
+    from pipeline.delivery.pace import paces
+    from pipeline.delivery.sender import Clock, Dispatch
+    from pipeline.delivery.tokens import Tokens
+    from pipeline.model import Email
+
+    email = publication.email or Email("")
+    transport = Maildir(session.root / OUTBOX)
+    return Dispatch(
+        transport,
+        Tokens(book.secret, publication.service.url),
+        Clock(session.clock(), time.sleep),
+        paces(email.limits),
+        hold=email.ambiguous == "hold" and not transport.repeatable,
+        per_connection=email.limits.per_connection,
+        worker=f"{socket.gethostname()}:{session.root}",
+    )
+
+
+def confirm(
+    publication: Publication, how: Dispatch, wanted: Sequence[Due], counts: Sequence[int], yes: bool
+) -> None:
+    """Have the number of messages typed before mail leaves this machine; raises SimulcastError where it is not."""
+    total = sum(counts)
+    if yes or not total or not how.transport.leaves or not publication.confirm:
+        return
+    from pipeline.cli.terminal import count
+
+    for (name, listing), number in zip(wanted, counts, strict=True):
+        click.echo(f"{listing.title} goes to {name}: {count(number, 'message')}.", err=True)
+    try:
+        typed = click.prompt(
+            f"Mail cannot be called back. To send, type the number of messages, {total}",
+            err=True,
+            type=str,
+        )
+    except click.Abort:
+        typed = ""
+    if typed.strip().replace(",", "") != str(total):
+        raise SimulcastError(
+            "Nothing was mailed: the number was not typed. For machines: --yes, or confirm = false "
+            "in content/publication.toml."
+        )
+
+
+# --- delivery --------------------------------------------------------------------------------------
+
+
+def deliver(
+    session: Session, terminal: Terminal, publication: Publication, book: Ledger
+) -> list[Sums]:
+    """Have all that can be sent now sent, and tell how it goes; the sums of each edition.
+
+    Raises OutsideError where the transport fails, and TemplateError where a message cannot be made.
+    """
+    for number in book.unfinished():
+        book.retry(
+            number, session.now.timestamp()
+        )  # whoever types the command does not want to wait
+    numbers = book.to_send(session.now)
+    if not numbers:
+        return []
+    how = dispatch(session, publication, book)
+    terminal.begin("mail", len(numbers))
+    try:
+        with alone(session.root) as mine:
+            if mine:
+                _work(session, terminal, book, how, numbers)
+            else:
+                _watch(terminal, book, numbers, lambda: not _moving(session, book, numbers))
+    finally:
+        terminal.end("mail")
+    return [one for one in book.editions() if one.edition in numbers]
+
+
+def _work(
+    session: Session, terminal: Terminal, book: Ledger, how: Dispatch, numbers: list[int]
+) -> None:
+    from pipeline.delivery.mailing import launch, take_up
+
+    engine = engine_for(session, book, how)
+    try:
+        launch(book, how, engine)
+        keys = take_up(book, how, engine, session.now)
+        failures: dict[str, SimulcastError] = {}
+
+        def ended() -> bool:
+            return all(_ended(engine, key, failures) for key in keys)
+
+        _watch(terminal, book, numbers, ended)
+    finally:
+        engine.close()
+        book.gone(how.worker)
+    if failures:
+        raise next(iter(failures.values()))
+
+
+def _ended(engine: Durable, key: str, failures: dict[str, SimulcastError]) -> bool:
+    if key in failures:
+        return True
+    try:
+        return engine.ended(key)
+    except SimulcastError as error:
+        failures[key] = error
+        return True
+
+
+def engine_for(session: Session, book: Ledger, how: Dispatch) -> Durable:
+    """The engine that does this publication's work, beside the ledger."""
+    from pipeline.delivery.engine import Durable
+    from pipeline.delivery.mailing import works
+
+    where = database(session) or session.root / ENGINE
+    return Durable(where, how.worker, works(book, how))
+
+
+@contextmanager
+def alone(root: Path) -> Iterator[bool]:
+    """Whether no other process on this machine does the publication's work; it is ours while this lasts."""
+    try:
+        import fcntl
+    except ImportError:  # a system without it runs one process at a time, as its author types them
+        yield True
+        return
+    (root / LOCK).parent.mkdir(exist_ok=True)
+    with (root / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _moving(session: Session, book: Ledger, numbers: list[int]) -> bool:
+    """Whether another worker has yet something to do for these editions."""
+    here = [one for one in book.editions() if one.edition in numbers]
+    waiting = set(book.to_send(session.now))
+    return any(one.sending or one.edition in waiting for one in here)
+
+
+LOOK = 0.1
+"""Seconds between two looks at how far it is; longer where looking takes long."""
+
+
+def _watch(terminal: Terminal, book: Ledger, numbers: list[int], ended: Callable[[], bool]) -> None:
+    told = Progress(terminal, "mail")
+    began, first = time.monotonic(), -1
+    looked = 0.0
+    while not ended():
+        time.sleep(max(LOOK, 20 * looked))
+        before = time.monotonic()
+        here = [one for one in book.editions() if one.edition in numbers]
+        looked = time.monotonic() - before
+        total = sum(one.audience for one in here)
+        done = total - sum(one.open for one in here)
+        first = done if first < 0 else first
+        rate = (done - first) / max(time.monotonic() - began, LOOK)
+        told(done, total, _unit(here, rate))
+
+
+def _unit(here: Sequence[Sums], rate: float) -> str:
+    words = [f"messages, {rate:,.0f}/s"]
+    for state in ("refused", "deferred", "unknown"):
+        number = sum(getattr(one, state) for one in here)
+        words += [f"{number:,} {state}"] if number else []
+    return ", ".join(words)
+
+
+# --- send -------------------------------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("episode")
+@click.option("--list", "name", default="", help="The list; needed where there are several.")
+@click.option(
+    "--test", "test", default="", metavar="ADDRESS", help="Mail it to this address alone."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Show three of the messages, and how many there would be."
+)
+@click.option("--at", "at", callback=moment, metavar="TIME", help="Not before then (ISO 8601).")
+@click.option(
+    "--yes", is_flag=True, help="Do not ask; only mail that leaves this machine is asked about."
+)
+@everywhere
+def send(
+    session: Session,
+    episode: str,
+    name: str,
+    test: str,
+    dry_run: bool,
+    at: datetime | None,
+    yes: bool,
+) -> None:
+    """Mail an episode to a list, to those who have not had it.
+
+    With --at it is frozen now and goes out then, if "simulcast worker" runs, or at the next send or publish.
+    """
+    terminal = session.terminal()
+    desk = session.desk(terminal)
+    try:
+        name = list_named(session, name)
+        slug = _built(session, desk, episode)
+        with ledger(session) as book:
+            if test:
+                _test(session, desk, book, name, slug, test)
+                return
+            wanted = [one for one in due(desk, book, slug) if one[0] == name]
+            if dry_run:
+                _tell_dry(session, desk, book, wanted)
+                return
+            sums = _send(session, terminal, desk, book, wanted, at, yes)
+    finally:
+        desk.close()
+    if at is None:
+        _tell_sent(session, name, slug, sums)
+
+
+def _built(session: Session, desk: Desk, episode: str) -> str:
+    """The slug of an episode that was built and found good; else says what is wrong, and ends."""
+    from pipeline.cli.terminal import answer, complain
+
+    slug = slug_of(desk, episode)
+    report = run(desk)
+    found = findings(desk, report, slug)
+    if not report.errors and all(one.severity != "error" for one in found):
+        return slug
+    if session.json:
+        answer({"mailed": [], "findings": [str(one) for one in found]})
+    else:
+        tell_findings(session, report, found)
+        complain(["Nothing was mailed: mend what is named above first."])
+    raise SystemExit(code(report) or 1)
+
+
+def _send(
+    session: Session,
+    terminal: Terminal,
+    desk: Desk,
+    book: Ledger,
+    wanted: list[Due],
+    at: datetime | None,
+    yes: bool,
+) -> list[Sums]:
+    counts = counted(desk.publication, book, wanted)
+    confirm(desk.publication, dispatch(session, desk.publication, book), wanted, counts, yes)
+    freeze(session, desk, book, wanted, at)
+    if at is None:
+        return deliver(session, terminal, desk.publication, book)
+    _tell_scheduled(session, wanted, at)
+    return []
+
+
+def freeze(
+    session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due], at: datetime | None = None
+) -> None:
+    """Keep the bytes of what is to be mailed, before the first message."""
+    from pipeline.delivery import sender
+
+    for name, listing in wanted:
+        sender.freeze(desk.publication, name, listing, parts(desk), book, session.now, at)
+
+
+def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, address: str) -> None:
+    """One message to one address, which need not be on a list; the ledger does not know of it."""
+    from dataclasses import replace
+
+    from pipeline.delivery.addresses import normalised
+    from pipeline.delivery.edition import edition
+    from pipeline.delivery.message import Letters, Recipient
+
+    listing = next(one for one in desk.listings if one.slug == slug)
+    frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
+    frozen = replace(frozen, subject=f"[Test] {frozen.subject}")
+    how = dispatch(session, desk.publication, book)
+    known = book.one(normalised(address)) or Recipient(0, normalised(address))
+    connection = how.transport.connect()
+    try:
+        (outcome,) = connection.deliver([Letters(frozen, 0, book.secret).message(known)])
+    finally:
+        connection.close()
+    if session.json:
+        from pipeline.cli.terminal import answer
+
+        answer({"test": {"state": outcome.state, "reason": outcome.reason}})
+    else:
+        why = f": {outcome.reason}" if outcome.reason else ""
+        click.echo(f"One message, {outcome.state}{why}. Nobody else was mailed.")
+    if outcome.state != "accepted":
+        raise SystemExit(1)
+
+
+def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due]) -> None:
+    from pipeline.cli.terminal import answer, count
+    from pipeline.delivery.edition import edition, seeds
+    from pipeline.delivery.message import Letters
+
+    told = []
+    for (name, listing), number in zip(
+        wanted, counted(desk.publication, book, wanted), strict=True
+    ):
+        frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
+        letters = Letters(frozen, 0, book.secret)
+        some = book.first(name, seeds(desk.publication, name))
+        shown = [_shown(letters.message(one).content) for one in some]
+        told.append({"list": name, "episode": listing.slug, "recipients": number, "shown": shown})
+        if not session.json:
+            for text in shown:
+                click.echo(f"{text}\n")
+            click.echo(f"Would mail {listing.title} to {name}: {count(number, 'message')}.")
+    if session.json:
+        answer({"would_mail": told})
+    elif not wanted:
+        click.echo("Would mail nothing: everyone has it.")
+
+
+def _shown(content: bytes) -> str:
+    """A message as a reader of the terminal sees it: its headers, and the ends of its text."""
+    from email import message_from_bytes, policy
+
+    made = message_from_bytes(content, policy=policy.default)
+    headers = [f"{name}: {value}" for name, value in made.items() if name != "Content-Type"]
+    body = made.get_body(("plain",))
+    lines = str(body.get_content()).splitlines() if body else []
+    short = lines if len(lines) <= 20 else [*lines[:9], f"… {len(lines) - 18} lines …", *lines[-9:]]
+    return "\n".join([*headers, "", *(f"  {line}".rstrip() for line in short)])
+
+
+def _tell_scheduled(session: Session, wanted: Sequence[Due], at: datetime) -> None:
+    from pipeline.cli.terminal import answer
+
+    if session.json:
+        rows = [{"list": name, "episode": one.slug} for name, one in wanted]
+        answer({"scheduled": rows, "at": at.isoformat()})
+    elif not wanted:
+        click.echo("Nothing to schedule: everyone has it, or it was scheduled before.")
+    else:
+        for name, one in wanted:
+            click.echo(
+                f"{one.slug} is frozen and goes to {name} at {at:%Y-%m-%d %H:%M %Z}: leave "
+                '"simulcast worker" running, or publish again after then.'
+            )
+
+
+def _tell_sent(session: Session, name: str, slug: str, sums: Sequence[Sums]) -> None:
+    from pipeline.cli.terminal import answer
+
+    if session.json:
+        answer({"mailed": [told(one) for one in sums]})
+    elif not sums:
+        click.echo(f"Nothing to send: everyone on {name} has {slug}, or nobody is on it.")
+    else:
+        for one in sums:
+            click.echo(f"{one.slug} to {one.mailing_list}: {outcome(one)}.")
+    if any(one.unknown for one in sums):
+        raise SystemExit(UNKNOWN)
+
+
+def outcome(one: Sums) -> str:
+    """What became of an edition, in a line."""
+    from pipeline.cli.terminal import count
+
+    words = [f"{count(one.accepted, 'message')} accepted"]
+    for state in ("refused", "deferred", "unknown", "skipped"):
+        number = getattr(one, state)
+        words += [f"{number:,} {state}"] if number else []
+    left = one.planned + one.sending
+    words += [f"{left:,} to go"] if left else []
+    return ", ".join(words)
+
+
+def told(one: Sums) -> dict[str, Any]:
+    """The sums of an edition as JSON tells them."""
+    from dataclasses import asdict
+
+    return {**asdict(one), "hold": one.hold}
+
+
+# --- status, pause, resume, cancel --------------------------------------------------------------------
+
+
+@click.command()
+@click.argument("episode", required=False)
+@everywhere
+def status(session: Session, episode: str | None) -> None:
+    """The ledger's sums: of each edition, how many were accepted, refused, or are still to go."""
+    from pipeline.cli.terminal import answer, table
+
+    with ledger(session) as book:
+        found = book.editions()
+    if episode:
+        found = [one for one in found if _is(one, episode)]
+    if session.json:
+        answer({"editions": [told(one) for one in found]})
+    elif not found:
+        click.echo("Nothing was mailed yet.")
+    else:
+        states = ("accepted", "refused", "skipped", "planned", "sending", "deferred", "unknown")
+        names = ("audience", *states)
+        rows: list[tuple[str, ...]] = [("edition", "list", *names, "", "")]
+        rows += [
+            (
+                one.slug + (f", correction {one.revision}" if one.revision else ""),
+                one.mailing_list,
+                *(f"{getattr(one, n):,}" for n in names),
+                "adds up" if one.hold else "DOES NOT ADD UP",
+                f"for {one.starts}" if one.state == "scheduled" else one.state,
+            )
+            for one in found
+        ]
+        click.echo(table(rows))
+        for one in found:
+            if one.uncertain:
+                click.echo(
+                    f"{one.slug}: {one.uncertain:,} may have arrived twice, with one Message-ID."
+                )
+    if any(one.unknown or one.sending for one in found):
+        raise SystemExit(UNKNOWN)
+
+
+def _is(one: Sums, episode: str) -> bool:
+    number = one.slug.partition("-")[0].lstrip("0")
+    return episode == one.slug or number == episode.lstrip("0")
+
+
+def _each(
+    session: Session, episode: str, name: str, change: Callable[[Ledger, int], object]
+) -> list[Sums]:
+    """Change the editions of an episode; those that were changed, as they are now."""
+    with ledger(session) as book:
+        found = [
+            one for one in book.editions() if _is(one, episode) and name in ("", one.mailing_list)
+        ]
+        if not found:
+            raise SimulcastError(f'no edition of "{episode}" was frozen; see "simulcast status"')
+        changed = [one.edition for one in found if change(book, one.edition)]
+        return [one for one in book.editions() if one.edition in changed]
+
+
+def _tell_changed(session: Session, changed: Sequence[Sums], words: str, none: str) -> None:
+    from pipeline.cli.terminal import answer
+
+    if session.json:
+        answer({"editions": [told(one) for one in changed]})
+        return
+    for one in changed:
+        click.echo(f"{one.slug} to {one.mailing_list}: {words}. {outcome(one)}.")
+    if not changed:
+        click.echo(none)
+
+
+_list = click.option("--list", "name", default="", help="Of this list alone.")
+
+
+@click.command()
+@click.argument("episode")
+@_list
+@everywhere
+def pause(session: Session, episode: str, name: str) -> None:
+    """Stop mailing an episode, after what is being handed over."""
+    changed = _each(session, episode, name, lambda book, number: book.pause(number))
+    _tell_changed(session, changed, "paused", "It is not under way.")
+
+
+@click.command()
+@click.argument("episode")
+@_list
+@click.option(
+    "--held",
+    type=click.Choice(["resend", "accept"]),
+    help="What becomes of messages whose outcome is unknown: sent again, or taken as accepted.",
+)
+@everywhere
+def resume(session: Session, episode: str, name: str, held: str | None) -> None:
+    """Let a paused episode go on, or decide about messages that are held."""
+
+    def change(book: Ledger, number: int) -> object:
+        decided = book.decide(number, resend=held == "resend") if held else 0
+        return book.resume(number) or decided
+
+    changed = _each(session, episode, name, change)
+    _tell_changed(session, changed, "goes on", "Nothing of it was paused or held.")
+    if changed and not session.json:
+        click.echo('It goes out by "simulcast worker", or at the next send or publish.')
+
+
+@click.command()
+@click.argument("episode")
+@_list
+@everywhere
+def cancel(session: Session, episode: str, name: str) -> None:
+    """Mail an episode to nobody who has not had it; this cannot be taken back."""
+    changed = _each(session, episode, name, lambda book, number: book.cancel(number))
+    _tell_changed(session, changed, "cancelled", "It had ended.")

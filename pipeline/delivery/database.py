@@ -1,0 +1,162 @@
+"""One database, SQLite or PostgreSQL, in which every change is whole and on the disk, or did not happen."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, Engine, create_engine, event, func, insert, make_url, select
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+
+from pipeline.delivery.tables import VERSION, metadata, settings, versions
+from pipeline.errors import OutsideError, SimulcastError
+
+
+class Database:
+    """The rows, and each change to them in one transaction.
+
+    Every method raises OutsideError where the database is locked, away or out of disk, and SimulcastError where it is
+    broken; neither repeats a row.
+    """
+
+    secret: bytes
+    """What signs links and names messages."""
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self.engine, self.name = engine, name
+
+    @classmethod
+    def open(cls, where: Path | str, secret: str = "") -> Self:
+        """The ledger in a file, made if it is not there and readable by its owner alone, or at a postgresql:// address.
+
+        secret: signs links and names messages; without one, a random one is made once and kept in the database.
+        """
+        found = cls(
+            engine_at(where), str(where) if isinstance(where, Path) else _without_password(where)
+        )
+        try:
+            kept = found._prepare()
+            found.secret = (secret or kept).encode()
+        except BaseException:
+            found.close()
+            raise
+        return found
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All that happens inside, or nothing; committed to the disk when it is left."""
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except OperationalError as error:
+            raise OutsideError(f"the ledger {self.name} failed: {error.orig}") from None
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None)
+            # PostgreSQL says in further lines which values were at fault; they may be addresses.
+            told = str(cause).partition("\n")[0] if cause else type(error).__name__
+            raise SimulcastError(f"the ledger {self.name} is broken: {told}") from None
+
+    def digest(self, purpose: str, words: str) -> str:
+        """A keyed hash: who has the database without the secret cannot find the words by guessing."""
+        return hmac.digest(self.secret, f"{purpose}\0{words}".encode(), "sha256").hex()[:32]
+
+    def _prepare(self) -> str:
+        """Make the tables where they are not there; the secret that is kept in them."""
+        with self.transaction() as connection:
+            if (
+                connection.dialect.name == "postgresql"
+            ):  # two that begin together make the tables once
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(731955140)")
+            metadata.create_all(connection)
+            found = connection.scalar(select(func.max(versions.c.version)))
+            if found is None:
+                connection.execute(insert(versions).values(version=VERSION))
+                made = insert(settings).values(name="secret", value=secrets.token_urlsafe(32))
+                connection.execute(made)
+            kept = connection.scalar(select(settings.c.value).where(settings.c.name == "secret"))
+        if found is not None and found != VERSION:
+            raise SimulcastError(
+                f"the ledger {self.name} is of version {found}; "
+                f"this Simulcast knows version {VERSION}: update the older of them"
+            )
+        return str(kept)
+
+
+def engine_at(where: Path | str) -> Engine:
+    """What speaks to the database in a file, which is made if it is not there, or at a postgresql:// address."""
+    return _sqlite(where) if isinstance(where, Path) else _postgresql(where)
+
+
+def _sqlite(path: Path) -> Engine:
+    engine = durable(path)
+
+    @event.listens_for(engine, "connect")
+    def _plain(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # else the driver begins transactions where it likes
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def durable(path: Path) -> Engine:
+    """A SQLite file that keeps what is committed through a loss of power, and lets readers read meanwhile."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+    except OSError as error:
+        raise OutsideError(f"the ledger {path} cannot be opened: {error.strerror}") from error
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _durable(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine
+
+
+def _postgresql(address: str) -> Engine:
+    if not address.startswith(("postgresql://", "postgres://")):
+        raise SimulcastError(
+            "the database is none that is known; write postgresql://user@host/name, or leave it out"
+        )
+    try:
+        url = make_url("postgresql+psycopg://" + address.partition("://")[2])
+        # A commit is on the server's disk when it is told, whatever the server's own setting.
+        told = [*url.normalized_query.get("options", ()), "-c synchronous_commit=on"]
+        url = url.update_query_dict({"options": " ".join(told)})
+        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+    except (SQLAlchemyError, ValueError):
+        raise SimulcastError(
+            f"the address of the database, {_without_password(address)}, will not do"
+        ) from None
+
+
+def _without_password(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"

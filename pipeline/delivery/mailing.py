@@ -1,0 +1,100 @@
+"""Mailing an edition is the engine's work: begun once, and taken up where it was after a crash."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+
+from pipeline.delivery.engine import Engine, Work
+from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.sender import Dispatch, begin, fill
+from pipeline.errors import SimulcastError
+
+SILENT = 60
+"""Seconds without a word after which a worker is taken for dead."""
+
+Told = Callable[[str], None]
+"""Hears in words what went wrong and will be tried again."""
+
+
+def works(ledger: Ledger, dispatch: Dispatch) -> Mapping[str, Work]:
+    """The kinds of work that the engine is to know, by name."""
+    return {
+        "edition": partial(_edition, ledger, dispatch),
+        "slot": partial(_slot, ledger, dispatch),
+    }
+
+
+def _edition(
+    ledger: Ledger, dispatch: Dispatch, engine: Engine, key: str, number: int, which: int
+) -> None:
+    """One round of an edition: let it out, have this worker's slots send what can be sent now, and count."""
+    try:
+        if engine.step("begin", partial(begin, ledger, number, dispatch)):
+            _wait_for(engine, _fill_slots(engine, dispatch, key, number))
+    finally:
+        engine.step("count", partial(ledger.end_round, number, which))
+
+
+def _slot(
+    ledger: Ledger, dispatch: Dispatch, engine: Engine, key: str, number: int, place: int
+) -> None:
+    """One sender of an edition; where it broke off, another goes on from the ledger."""
+    engine.step("fill", partial(fill, ledger, number, dispatch))
+    engine.step("finish", partial(ledger.finish, number))
+
+
+def _fill_slots(engine: Engine, dispatch: Dispatch, key: str, number: int) -> list[str]:
+    slots = [f"{key}-{dispatch.worker}-{n}" for n in range(dispatch.transport.connections)]
+    for place, slot in enumerate(slots):
+        engine.begin(slot, "slot", number, place)
+    return slots
+
+
+def _wait_for(engine: Engine, keys: list[str]) -> None:
+    """Until all have ended; then raises what the first of them raised."""
+    failures: list[SimulcastError] = []
+    for key in keys:
+        try:
+            engine.wait(key)
+        except SimulcastError as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def launch(ledger: Ledger, dispatch: Dispatch, engine: Engine) -> None:
+    """Begin as this worker: what it left in hand when it died is unknown, and its work is taken up."""
+    now = dispatch.clock.now()
+    ledger.reap(now, worker=dispatch.worker, hold=dispatch.hold)
+    ledger.seen(dispatch.worker, now)
+    engine.launch()
+
+
+def take_up(ledger: Ledger, dispatch: Dispatch, engine: Engine, at: datetime) -> list[str]:
+    """Begin a round of each edition of which something can be sent, and help with those that others began; the keys."""
+    keys = []
+    for number in ledger.to_send(at):
+        key = f"edition-{number}-{ledger.round(number)}"
+        engine.begin(key, "edition", number, ledger.round(number))
+        keys.append(key)
+        if ledger.sums(number).state == "running":
+            _fill_slots(engine, dispatch, key, number)
+    return keys
+
+
+def look_after(ledger: Ledger, dispatch: Dispatch, engine: Engine) -> int:
+    """Say that this worker lives, take slots whose lease ran out, and have the work of dead workers done; how many
+    workers were dead. One worker at a time does it."""
+    now = dispatch.clock.now()
+    ledger.seen(dispatch.worker, now)
+    ledger.reap(now, hold=dispatch.hold)
+    dead = ledger.silent(now - SILENT)
+    if not dead or not ledger.lease("adoption", dispatch.worker, now, SILENT):
+        return 0
+    for worker in dead:
+        engine.adopt(worker)
+        ledger.reap(now, worker=worker, hold=dispatch.hold)
+        ledger.gone(worker)
+    return len(dead)

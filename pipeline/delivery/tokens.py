@@ -1,0 +1,90 @@
+"""Links that only we could have written: each names a purpose, a subscriber and a list, never an address."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from itsdangerous import BadSignature, Signer
+
+from pipeline.errors import SimulcastError
+
+Purpose = Literal["confirm", "unsubscribe", "preferences"]
+
+
+class TokenError(SimulcastError):
+    """A link that is not ours, is for another purpose, or has expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a token says: the subscriber's number, and the list it is about."""
+
+    subscriber: int
+    mailing_list: str
+
+
+class Tokens:
+    """Writes and reads tokens under the publication's secret: for the same words the same token, whenever it is made.
+
+    service: the address of the service for readers, ending in "/"; empty where there is none.
+    """
+
+    def __init__(self, secret: bytes, service: str = "") -> None:
+        self.secret, self.service = secret, service
+        self._signers: dict[str, Signer] = {}
+
+    def token(
+        self, purpose: Purpose, subscriber: int, mailing_list: str, expires: datetime | None = None
+    ) -> str:
+        """A token that is good for one purpose, until it expires."""
+        until = int(expires.timestamp()) if expires else 0
+        return self._signer(purpose).sign(f"{subscriber}.{mailing_list}.{until}").decode()
+
+    def read(self, purpose: Purpose, token: str, at: datetime) -> Named:
+        """What a token says; raises TokenError, which tells what to do."""
+        try:
+            words = self._signer(purpose).unsign(token).decode()
+        except (BadSignature, UnicodeError):
+            raise TokenError("this link is not one of ours; was it copied whole?") from None
+        subscriber, mailing_list, until = words.split(".")
+        if int(until) and at.timestamp() > int(until):
+            raise TokenError("this link has expired; ask for a new one")
+        return Named(int(subscriber), mailing_list)
+
+    def url(
+        self, purpose: Purpose, subscriber: int, mailing_list: str, expires: datetime | None = None
+    ) -> str:
+        """Where the service answers to a token; "" where there is no service."""
+        if not self.service:
+            return ""
+        return f"{self.service}{purpose}/{self.token(purpose, subscriber, mailing_list, expires)}"
+
+    def links(self, mailing_list: str) -> Callable[[int], tuple[str, str]] | None:
+        """Gives a subscriber's addresses for leaving a list and for changing their mind; None without a service."""
+        if not self.service:
+            return None
+
+        def of(subscriber: int) -> tuple[str, str]:
+            return (
+                self.url("unsubscribe", subscriber, mailing_list),
+                self.url("preferences", subscriber, mailing_list),
+            )
+
+        return of
+
+    def digest(self, purpose: str, *names: str | int) -> str:
+        """32 hexadecimal digits that name something to us and nothing to others, the same each time."""
+        words = "\0".join([purpose, *map(str, names)])
+        return hmac.digest(self.secret, words.encode(), hashlib.sha256).hex()[:32]
+
+    def _signer(self, purpose: str) -> Signer:
+        if purpose not in self._signers:
+            self._signers[purpose] = Signer(
+                self.secret, salt=f"simulcast {purpose}", sep=".", digest_method=hashlib.sha256
+            )
+        return self._signers[purpose]

@@ -1,0 +1,115 @@
+"""What was made of each entry, joined into the documents of a feed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from pipeline import media
+from pipeline.errors import MediaError
+from pipeline.feeds import jsonfeed, notes, podcasting, xml
+from pipeline.feeds.entries import address
+from pipeline.feeds.podcasting import Image
+from pipeline.feeds.xml import Document
+from pipeline.model import Listing, Publication
+from pipeline.stage import Artifact, Artifacts, Files
+
+FEED_PICTURE = 144
+"""Pixels of the picture that RSS allows a channel."""
+
+SMALL, ICON = 640, 192
+"""Pixels of the smaller squares that the site has of the artwork."""
+
+
+def page(number: int, name: str) -> str:
+    """The path of a full page of a feed: `feeds/3/rss.xml`."""
+    return f"feeds/{number}/{name}"
+
+
+def older(number: int, name: str) -> str:
+    """The path of the newest page that holds an episode among the first so many; "" where there is none."""
+    return page(number, name) if number > 0 else ""
+
+
+def articles(
+    publication: Publication,
+    listings: Sequence[Listing],
+    fragments: Mapping[str, Artifacts],
+    documents: Mapping[str, Document],
+) -> Iterator[Artifact]:
+    """One document each of RSS, Atom and JSON Feed, with these entries, newest first."""
+
+    def texts(suffix: str) -> Iterator[bytes]:
+        return (fragments[one.slug][suffix].read() for one in listings)
+
+    rss = xml.rss(publication, documents["rss.xml"], listings)
+    image = address(publication.link("artwork/feed.png"))
+    rss.image(image, width=str(FEED_PICTURE), height=str(FEED_PICTURE))
+    yield _written(documents["rss.xml"], xml.joined(rss, documents["rss.xml"], texts(".rss.xml")))
+
+    atom = xml.atom(publication, documents["atom.xml"], listings)
+    icon = address(publication.link("artwork/cover-small.jpg"))
+    atom.icon(icon)
+    yield _written(
+        documents["atom.xml"], xml.joined(atom, documents["atom.xml"], texts(".atom.xml"))
+    )
+
+    json = documents["feed.json"]
+    items = (text.decode("utf-8") for text in texts(".json"))
+    text = jsonfeed.json_feed(publication, json.path, icon, items, json.older)
+    yield _written(json, text.encode("utf-8"))
+
+
+def podcast(
+    publication: Publication,
+    listings: Sequence[Listing],
+    fragments: Mapping[str, Artifacts],
+    document: Document,
+    images: Sequence[Image],
+    trailers: Iterable[bytes] = (),
+) -> Artifact:
+    """One document of the podcast, with these episodes, newest first."""
+    show = xml.rss(publication, document, listings, xml.PODCAST)
+    show.description(notes.shortened(publication.description, notes.DESCRIPTION))
+    show.simulcast.add(*podcasting.of_show(publication, images))
+    texts = (fragments[one.slug][".podcast.xml"].read() for one in listings)
+    return _written(document, xml.joined(show, document, (*trailers, *texts)))
+
+
+def _written(document: Document, text: bytes) -> Artifact:
+    return Artifact(f"site/{document.path}", text)
+
+
+def heard(listings: Iterable[Listing], fragments: Mapping[str, Artifacts]) -> Iterator[Listing]:
+    """Those that have audio."""
+    return (one for one in listings if fragments[one.slug].ending(".podcast.xml"))
+
+
+def images(publication: Publication, files: Files) -> list[Image]:
+    """The show's pictures, the artwork first, then smaller ones of it, then those for other uses.
+
+    Raises MediaError where one is a drawing: podcast directories take PNG or JPEG.
+    """
+    artwork = address(publication.link(publication.cover))
+    found = [
+        Image(artwork, *_pixels(publication.podcast.artwork, files), "artwork", publication.title)
+    ]
+    for name, side in (("cover-small.jpg", SMALL), ("icon.png", ICON)):
+        url = address(publication.link(f"artwork/{name}"))
+        found.append(Image(url, side, side, "artwork", publication.title))
+    for one in publication.podcast.images:
+        url = address(publication.link(picture(one.path)))
+        found.append(Image(url, *_pixels(one.path, files), one.purpose, one.alt))
+    return found
+
+
+def picture(path: str) -> str:
+    """Where a further picture of the show lies below build/site."""
+    return f"artwork/{Path(path).name}"
+
+
+def _pixels(path: str, files: Files) -> tuple[int, int]:
+    pixels = media.picture_size(files(path))
+    if pixels is None:
+        raise MediaError(f"{path} is a drawing; podcast directories take PNG or JPEG")
+    return pixels

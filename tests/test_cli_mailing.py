@@ -1,0 +1,125 @@
+"""Mail leaves by commands, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import mailbox
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pipeline.cli import main
+from tests.publications import BODY, SETTINGS, front_matter, small
+
+NOW = "2026-06-01T00:00:00Z"
+TWO = {"e01_first": front_matter() + BODY, "e02_second": front_matter(2, "Second") + BODY}
+QUIET = SETTINGS.replace('narrator = "nanotts"', 'narrator = "none"')
+
+
+def simulcast(root: Path, *words: str, now: str = NOW, typed: str = "") -> Result:
+    return CliRunner().invoke(
+        main, [*words, "--root", str(root), "--now", now], catch_exceptions=False, input=typed
+    )
+
+
+def subjects(root: Path) -> list[str]:
+    if not (root / "build/outbox/new").is_dir():
+        return []
+    return sorted(str(one["Subject"]) for one in mailbox.Maildir(root / "build/outbox"))
+
+
+@pytest.fixture
+def letter(tmp_path: Path) -> Path:
+    small(tmp_path, QUIET, **TWO)
+    simulcast(tmp_path, "subscribers", "add", "ada@example.org", "--called", "Ada")
+    return tmp_path
+
+
+def test_an_episode_is_sent_once(letter: Path) -> None:
+    result = simulcast(letter, "send", "01")
+    assert result.stdout == "01-first to readers: 2 messages accepted.\n"
+    assert "Nothing to send" in simulcast(letter, "send", "01").stdout
+    assert subjects(letter) == ["First", "First"]
+
+
+def test_a_test_goes_to_one_address_and_into_no_ledger(letter: Path) -> None:
+    result = simulcast(letter, "send", "01", "--test", "me@small.example")
+    assert result.stdout == "One message, accepted. Nobody else was mailed.\n"
+    (one,) = mailbox.Maildir(letter / "build/outbox")
+    assert (one["To"], one["Subject"]) == ("me@small.example", "[Test] First")
+    assert simulcast(letter, "status").stdout == "Nothing was mailed yet.\n"
+
+
+def test_a_dry_run_shows_messages_and_their_number_and_sends_none(letter: Path) -> None:
+    result = simulcast(letter, "send", "01", "--dry-run")
+    assert "To: ada@example.org" in result.stdout and "To: reader@small.example" in result.stdout
+    assert result.stdout.endswith("Would mail First to readers: 2 messages.\n")
+    assert subjects(letter) == []
+    assert simulcast(letter, "status").stdout == "Nothing was mailed yet.\n"
+
+
+def test_an_episode_can_be_sent_later(letter: Path) -> None:
+    later = simulcast(letter, "send", "01", "--at", "2026-06-02T08:00")
+    assert "goes to readers at 2026-06-02 08:00 UTC" in later.stdout
+    assert simulcast(letter, "worker", "--once").exit_code == 0
+    assert subjects(letter) == []
+    assert (
+        "scheduled"
+        in json.loads(simulcast(letter, "status", "--json").stdout)["editions"][0]["state"]
+    )
+    simulcast(letter, "subscribers", "add", "late@example.org")
+    result = simulcast(letter, "worker", "--once", now="2026-06-02T08:00:00Z")
+    assert (result.exit_code, result.stderr) == (0, "edition-1-0: done\n")
+    assert subjects(letter) == ["First"] * 3
+
+
+def test_what_is_paused_waits_and_what_is_cancelled_never_goes(letter: Path) -> None:
+    simulcast(letter, "send", "01", "--at", "2026-06-02T08:00")
+    simulcast(letter, "send", "02", "--at", "2026-06-02T08:00")
+    assert "paused" in simulcast(letter, "pause", "01").stdout
+    assert "cancelled" in simulcast(letter, "cancel", "02").stdout
+    day = "2026-06-03T08:00:00Z"
+    simulcast(letter, "worker", "--once", now=day)
+    assert subjects(letter) == []
+    assert "goes on" in simulcast(letter, "resume", "01").stdout
+    assert "Nothing of it was paused" in simulcast(letter, "resume", "01").stdout
+    simulcast(letter, "worker", "--once", now=day)
+    assert subjects(letter) == ["First"] * 2
+    assert "no edition" in simulcast(letter, "pause", "9").stderr
+
+
+def test_a_number_must_be_typed_before_mail_leaves_this_machine(
+    letter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.delivery.maildir.Maildir.leaves", True)
+    for typed in ("", "3\n", "yes\n"):
+        refused = simulcast(letter, "send", "01", typed=typed)
+        assert refused.exit_code == 1 and "type the number of messages, 2" in refused.stderr
+        assert "Nothing was mailed" in refused.stderr
+    assert subjects(letter) == [] and "Nothing was mailed yet" in simulcast(letter, "status").stdout
+    assert simulcast(letter, "send", "01", typed="2\n").exit_code == 0
+    assert simulcast(letter, "send", "02", "--yes").exit_code == 0
+    assert subjects(letter) == ["First"] * 2 + ["Second"] * 2
+
+
+def test_publish_asks_before_anything_is_deployed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.delivery.maildir.Maildir.leaves", True)
+    root = small(tmp_path / "letter", QUIET + '\n[deploy]\nto = "../www"\n')
+    assert simulcast(root, "publish").exit_code == 1
+    assert not (tmp_path / "www").exists()
+    settings = root / "content/publication.toml"
+    settings.write_text("confirm = false\n" + settings.read_text())
+    assert simulcast(root, "publish").exit_code == 0
+    assert (tmp_path / "www").exists() and subjects(root) == ["First"]
+
+
+def test_a_second_process_leaves_the_work_to_the_first(letter: Path) -> None:
+    from pipeline.cli.mailing import alone
+
+    with alone(letter) as mine:
+        assert mine
+        result = simulcast(letter, "worker", "--once")
+        assert result.exit_code == 1 and "at work here already" in result.stderr
