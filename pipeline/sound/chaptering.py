@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.errors import AuthorError
 from pipeline.model import Listing, chapter
+from pipeline.sound.timing import Time
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,6 @@ class Begun:
     url: str = ""
     image: str = ""
     alt: str = ""
-
-
-Time = Mapping[str, float] | None
-"""When a sentence begins and ends in its source, in seconds; None where it is not said."""
 
 
 def by_hand(listing: Listing, offset: float, seconds: float) -> tuple[Begun, ...]:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.model import Listing, Publication, Recording, Sound
-    from pipeline.sound.chaptering import Begun, Time
+    from pipeline.sound.chaptering import Begun
     from pipeline.sound.joining import Plan, Programme
     from pipeline.sound.mastering import Target
     from pipeline.sound.tags import Chapter, Tags
+    from pipeline.sound.timing import Time
 
 LIBRARIES = ("imageio-ffmpeg", "pydub")
 PLANNED = ("bed_level", "crossfade", "highpass", "trim", "channels")
@@ -84,6 +85,7 @@ def audio(
     script: Artifacts,
     marks: Artifacts,
     narration: Artifacts,
+    alignment: Artifacts,
     recording: Recording | None,
     sound: Sound,
     files: Files,
@@ -93,6 +95,8 @@ def audio(
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The episode to listen to: an MP3 at −16 LUFS with cover and chapters, and the measures it has."""
+    from pipeline.sound.timing import times_of
+
     source = source_of(recording, narration)
     if source is None:
         refuse_chapters(listing)
@@ -100,7 +104,7 @@ def audio(
     master = Mastery(source, sound, files, kept, scratch, jobs, progress).master()
     measures = master.measures
     refuse_much_shorter(source, measures.speech, script, listing)
-    times = times_of(narration)
+    times = times_of(narration, alignment)
     chapters = tuple(chapters_of(listing, script, marks, times, measures))
     pictures = {name: chapter_image(name, listing, files) for name in {c.image for c in chapters}}
     tags = tags_of(listing, publication, source, files, measures.seconds)
@@ -113,6 +117,7 @@ def audio(
         "offset": round(measures.offset, 4),
         "source": "narration" if source.synthetic else "recording",
         "voice": source.voice,
+        "timed": "synthesis" if source.synthetic else "alignment" if times else "",
         "clipped": measures.clipped,
         "chapters": [facts_of(one, listing) for one in chapters],
     }
@@ -328,12 +333,6 @@ class Mastery:
 
         file = self.kept(f"{key} {kind}", make)
         return Alternate(kind, file, type, kilobits * self.sound.channels)
-
-
-def times_of(narration: Artifacts) -> list[Time]:
-    """When each sentence of the script is said in its source; nothing where that is not known."""
-    told = narration.ending(".json")
-    return json.loads(told.text())["sentences"] if told else []
 
 
 def chapters_of(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pipeline.model import Listing, Publication
     from pipeline.sound.cards import Wording
     from pipeline.sound.clips import Span
+    from pipeline.sound.timing import Time
     from pipeline.templates import Templates
 
 
@@ -26,15 +27,18 @@ def soundbites(
     script: Artifacts,
     marks: Artifacts,
     narration: Artifacts,
+    alignment: Artifacts,
     audio: Artifacts,
     scratch: Path,
 ) -> Iterator[Artifact]:
     """Each marked passage as an MP3 and a square video with its words; nothing where none is marked or heard."""
+    from pipeline.sound.timing import times_of
+
     marked = json.loads(marks[".json"].text())["soundbites"]
     facts = audio.ending(".json")
     if not marked or facts is None:
         return
-    times = times_of(narration)
+    times = times_of(narration, alignment)
     if not times:
         return
     told = json.loads(facts.text())
@@ -69,15 +73,10 @@ def soundbites(
     )
 
 
-def times_of(narration: Artifacts) -> list[Mapping[str, float] | None]:
-    told = narration.ending(".json")
-    return json.loads(told.text())["sentences"] if told else []
-
-
 def span_of(
     marked: Mapping[str, Any],
     sentences: Sequence[str],
-    times: Sequence[Mapping[str, float] | None],
+    times: Sequence[Time],
     told: Mapping[str, Any],
     listing: Listing,
 ) -> Span:
