@@ -556,10 +556,16 @@ class Sound(Written):
 
 @dataclass(frozen=True, slots=True)
 class Narration(Written):
-    """Which voice reads an episode that has no recording, and what it says around it."""
+    """Which voice reads an episode that has no recording, and what it says around it.
+
+    voice: "" for the narrator's own; quote_voice: reads what others said, "" for the narrator's second one.
+    Either may be a file below the root. command: the program that speaks where narrator is "command".
+    """
 
     narrator: str = "kokoro"
-    voice: str = "af_heart"
+    voice: str = ""
+    quote_voice: str = ""
+    command: str = ""
     speed: float = 1.0
     notice: str = ""
     opening: str = "{series}, {unit} {number}. {title}."

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from errno import EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -643,11 +643,16 @@ def _imported(module: str) -> tuple[str, ...]:
 
 
 @cache
-def _version(distribution: str) -> str:
+def _version(name: str) -> str:
+    """The version of a distribution, or of all those that register under a group of entry points."""
     try:
-        return version(distribution)
+        return version(name)
     except PackageNotFoundError:
-        return "absent"
+        points = entry_points(group=name) if "." in name else ()
+        return (
+            " ".join(sorted({f"{p.dist.name} {p.dist.version}" for p in points if p.dist}))
+            or "absent"
+        )
 
 
 def _hash(*parts: str) -> str:

@@ -146,7 +146,7 @@ def stage(
     Of a stage per episode, a page receives what was made for its own episodes, a publication all, by slug;
     of a stage per page, a publication receives all, by number. `version` stands for the code in its
     fingerprint: without it any edit of the code remakes everything. `libraries` are distributions whose
-    version changes what is made.
+    version changes what is made; the name of a group of entry points stands for all that register under it.
     """
 
     if per not in HEIGHTS:

