@@ -72,15 +72,19 @@ def _matched(
     matches = [_Match(len(_words(one))) for one in sentences]
     added = list[Departure]()
     edits = Levenshtein.opcodes([word for word, _ in written], [word for word, _ in spoken])
-    for edit, a, a_end, b, b_end in edits:
-        if edit == "insert":
-            added += _added(spoken[b:b_end])
-        for word in range(a, a_end) if edit in ("equal", "replace") else ():
-            match, said = matches[written[word][1]], spoken[b + word - a][1]
-            match.heard += edit == "equal"
+    for edit in edits:
+        if edit.tag == "insert":
+            added += _added(spoken[edit.dest_start : edit.dest_end])
+        for word in range(edit.src_start, edit.src_end) if edit.tag in PAIRED else ():
+            match = matches[written[word][1]]
+            said = spoken[edit.dest_start + word - edit.src_start][1]
+            match.heard += edit.tag == "equal"
             match.start = said.start if match.start is None else match.start
             match.end = said.end
     return matches, added
+
+
+PAIRED = ("equal", "replace")
 
 
 def _words(text: str) -> list[str]:

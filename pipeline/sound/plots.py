@@ -43,13 +43,13 @@ def _filled(rule: str, colors: Mapping[str, str]) -> str:
 
 
 WAVE_WIDTH, WAVE_HEIGHT, PITCH, THICK = 1200, 160, 5, 3
-QUIET, LOUD = -50.0, -11.0
+QUIET, LOUD = -44.0, -12.0
 """LUFS from which a bar is seen, and at which it is as tall as can be."""
 
 
 def waveform(heard: Heard, colors: Colors) -> str:
-    """The whole as bars around a middle line; chapters take turns in two colours."""
-    levels = _resampled(heard.momentary, WAVE_WIDTH // PITCH)
+    """The whole as bars around a middle line, each one moment of it; chapters take turns in two colours."""
+    levels = _sampled(heard.momentary, WAVE_WIDTH // PITCH)
     style = colors.style({"a": "fill:$ink", "b": "fill:$muted;fill-opacity:.62"})
     bars: dict[str, list[str]] = {"a": [], "b": []}
     for number, level in enumerate(levels):
@@ -72,7 +72,7 @@ def _bar(left: float, top: float, tall: float) -> str:
 
 PLOT_WIDTH, PLOT_HEIGHT = 960, 340
 LEFT, RIGHT, TOP, BOTTOM = 56, 24, 58, 40
-FLOOR, CEILING = -40.0, -6.0
+FLOOR, CEILING = -36.0, -8.0
 """LUFS at the lower and upper edge of the plot."""
 
 
@@ -84,7 +84,7 @@ def loudness(heard: Heard, target: float, colors: Colors) -> str:
             "grid": "stroke:$rule;stroke-width:1",
             "band": "fill:$signal;fill-opacity:.13",
             "aim": "stroke:$signal;stroke-width:1.5;stroke-dasharray:5 4",
-            "moments": "fill:$muted;fill-opacity:.22",
+            "moments": "fill:$muted;fill-opacity:.15",
             "line": "fill:none;stroke:$ink;stroke-width:1.8;stroke-linejoin:round",
             "words": "fill:$ink;font:600 17px Archivo,'Helvetica Neue',Arial,sans-serif",
             "small": "fill:$muted;font:13px Archivo,'Helvetica Neue',Arial,sans-serif",
@@ -119,7 +119,7 @@ def _scale(heard: Heard) -> list[str]:
     """The lines of the plot with their figures: LUFS upwards, minutes to the right."""
     right, floor = PLOT_WIDTH - RIGHT, PLOT_HEIGHT - BOTTOM
     parts = list[str]()
-    for level in range(int(FLOOR), int(CEILING) + 1, 8):
+    for level in range(int(FLOOR), int(CEILING) + 1, 4):
         y = _y(level)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{right}" y1="{y:g}" y2="{y:g}"/>')
         parts.append(
@@ -151,7 +151,7 @@ def _chapters(heard: Heard) -> list[str]:
     return parts
 
 
-LETTER = 6.3
+LETTER = 7.2
 """Pixels of a letter of a chapter's name, about."""
 
 
@@ -186,6 +186,13 @@ def _area(levels: Sequence[float]) -> str:
     floor = PLOT_HEIGHT - BOTTOM
     tops = "".join(f"L{LEFT + x} {_y(level):g}" for x, level in enumerate(levels))
     return f"M{LEFT} {floor}{tops}L{LEFT + len(levels) - 1} {floor}z"
+
+
+def _sampled(levels: Sequence[float], count: int) -> list[float]:
+    """So many moments, evenly spread: their mean would be as level as a plank."""
+    if not levels:
+        return [-120.0] * count
+    return [levels[(2 * number + 1) * len(levels) // (2 * count)] for number in range(count)]
 
 
 def _resampled(levels: Sequence[float], count: int) -> list[float]:

