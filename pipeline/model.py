@@ -267,6 +267,7 @@ class Listing(Written):
     """An episode as a list shows it: its front matter and names, never its body.
 
     chapters: of a recording, by hand: "12:30 The money". abridged: its recording holds much less than its text.
+    translations: where it can be read in another language, by the tag of that language.
     waive: codes of `check` that are let pass, each with the reason; no part of what is made from it.
     """
 
@@ -287,6 +288,7 @@ class Listing(Written):
     recording: str = ""
     chapters: tuple[str, ...] = ()
     abridged: bool = False
+    translations: Mapping[str, str] = field(default_factory=dict)
     waive: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     guests: tuple[str | Guest, ...] = ()
     podcast: EpisodeTags = field(default_factory=EpisodeTags)

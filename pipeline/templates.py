@@ -228,6 +228,7 @@ def _environment(templates: Templates) -> Environment:
         "day": jinja2.pass_context(_day),
         "month": jinja2.pass_context(_month),
         "iso": _iso,
+        "tongue": _tongue,
     }
     environment.globals |= {
         "to": jinja2.pass_context(lambda context, path: context["links"].to(path)),
@@ -310,6 +311,12 @@ def _month(context: Context, when: datetime) -> str:
     from babel.dates import format_date
 
     return str(format_date(when, "LLLL y", locale=_locale(context["publication"].language)))
+
+
+def _tongue(language: str) -> str:
+    """What a language calls itself: Deutsch."""
+    locale = _locale(language)
+    return str(locale.get_language_name(locale.language)).capitalize()
 
 
 def _slot(name: str, otherwise: str | None = None) -> str:
