@@ -99,7 +99,7 @@ def chapters_of(read: Speech, episode: Episode) -> list[dict[str, object]]:
         for block in top.walk()
         if block.kind == "heading"
     }
-    begun = {0: episode.listing.title or "Introduction"}
+    begun = {0: (episode.listing.title or "Introduction", "")}
     for name, sentence in read.marks:
         if name not in titles:
             raise TemplateError(
@@ -107,7 +107,10 @@ def chapters_of(read: Speech, episode: Episode) -> list[dict[str, object]]:
                 + suggestion(name, titles)
             )
         if sentence < len(read.sentences):
-            begun[sentence] = titles[name]
+            begun[sentence] = (titles[name], name)
     if not read.sentences:
         return []
-    return [{"title": begun[sentence], "sentence": sentence} for sentence in sorted(begun)]
+    return [
+        {"title": title, "id": name, "sentence": sentence}
+        for sentence, (title, name) in sorted(begun.items())
+    ]
