@@ -415,12 +415,17 @@ class Limits(Written):
 class Email(Written):
     """How the emailed episode is addressed, and how it leaves.
 
-    ambiguous: what becomes of a message whose acceptance is uncertain: sent again, with the same Message-ID, or held
-    until a person decides.
+    bounces: the mailbox that gets what could not be delivered; it must take mail for its name with +anything behind it.
+    transport: what carries mail away, by name; empty is SMTP where a server is named in the environment, else the
+    Maildir. dkim: the selector of the key of each kind, rsa and ed25519. ambiguous: what becomes of a message whose
+    acceptance is uncertain: sent again, with the same Message-ID, or held until a person decides.
     """
 
     sender: str
     reply_to: str = ""
+    bounces: str = ""
+    transport: str = ""
+    dkim: Mapping[Literal["rsa", "ed25519"], str] = field(default_factory=dict)
     ambiguous: Literal["resend", "hold"] = "resend"
     limits: Limits = field(default_factory=Limits)
 
