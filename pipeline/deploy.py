@@ -108,6 +108,19 @@ def deploy(
     return Deployed(target.name, tuple(changed), len(wanted) - len(changed), tuple(gone))
 
 
+def deployed(settings: Deploy, site: Path, root: Path) -> Callable[[str], bytes | None]:
+    """Reads what lies at the target, by name; where none is named, the built site. Errors are those of deploy."""
+    if not settings.to:
+        return Folder("", site).read
+    target = _target(settings, site, root)
+
+    def read(name: str) -> bytes | None:
+        with _outside(target):
+            return target.read(name)
+
+    return read
+
+
 def _files(site: Path, settings: Deploy) -> dict[str, Path | bytes]:
     """All that is to lie at the target, by name."""
     files: dict[str, Path | bytes] = {

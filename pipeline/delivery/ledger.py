@@ -213,6 +213,12 @@ class Ledger(Database):
             chosen = _audience(row.list, seeded, row.aimed["received"]).subquery()
             return int(connection.scalar(select(func.count()).select_from(chosen)) or 0)
 
+    def received(self, name: str, numbers: Sequence[int]) -> int:
+        """How many of a list a correction of these editions would go to now."""
+        with self.transaction() as connection:
+            chosen = _audience(list_id(connection, name), (), numbers).subquery()
+            return int(connection.scalar(select(func.count()).select_from(chosen)) or 0)
+
     def mailed(self, name: str) -> list[Mailed]:
         """The episodes of which the list has an edition that was not cancelled before anyone had it."""
         query = (
