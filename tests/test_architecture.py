@@ -20,6 +20,7 @@ FLOORS = (
         "history",
         "identity",
         "inlines",
+        "lettering",
         "markdown",
         "media",
         "processes",
