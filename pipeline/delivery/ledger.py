@@ -783,7 +783,9 @@ def _soft_in_a_row(connection: Connection, subscriber: int) -> int:
     latest = connection.scalars(
         select(deliveries.c.state)
         .where(
-            deliveries.c.subscriber == subscriber, deliveries.c.state.in_(("accepted", "refused"))
+            deliveries.c.edition.in_(select(editions.c.id)),  # so that rows are found by their key
+            deliveries.c.subscriber == subscriber,
+            deliveries.c.state.in_(("accepted", "refused")),
         )
         .order_by(deliveries.c.edition.desc())
         .limit(SOFT_BOUNCES)
