@@ -48,20 +48,28 @@ def publication(root: Path) -> Publication:
         at = re.search(r" \(at line (\d+), column \d+\)", str(error))
         line = int(at[1]) if at else text.count("\n") + 1
         raise AuthorError(
-            NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}"
+            NAME, line, f"is not TOML: {re.sub(r' [(]at .*', '', str(error))}", code="E170"
         ) from None
     except (ValueError, RecursionError) as error:  # a number or a nesting beyond all use
-        raise AuthorError(NAME, None, f"is not TOML that can be read: {error}") from None
+        raise AuthorError(
+            NAME, None, f"is not TOML that can be read: {error}", code="E170"
+        ) from None
     lines = _lines(text)
     return _checked(written(Publication, data, NAME, lambda at: _line(lines, at)), lines)
 
 
 def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
     def refuse(at: Location, message: str) -> AuthorError:
-        return AuthorError(NAME, _line(lines, at), message)
+        return AuthorError(NAME, _line(lines, at), message, code="E172")
 
     if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", found.url):
         raise refuse(("url",), f'url: "{found.url}" must be a web address that ends in "/"')
+    for index, old in enumerate(found.moved_from):
+        if not re.fullmatch(r"https?://[^\s/]+(/[^\s?#]*)?/", old):
+            raise refuse(
+                ("moved_from", index),
+                f'moved_from: "{old}" must be a web address that ends in "/"',
+            )
     if found.service.url and not re.fullmatch(
         r"https?://[^\s/?#]+(/[^\s?#]*)?/", found.service.url
     ):

@@ -22,14 +22,20 @@ class SimulcastError(Exception):
 class AuthorError(SimulcastError):
     """A file of the publication is at fault; `where` is its path below the root, `line` counts from 1.
 
-    also: what else is wrong, found at the same reading.
+    also: what else is wrong, found at the same reading. code: what `check` calls a fault of this kind.
     """
 
     def __init__(
-        self, where: str, line: int | None, message: str, also: tuple[AuthorError, ...] = ()
+        self,
+        where: str,
+        line: int | None,
+        message: str,
+        also: tuple[AuthorError, ...] = (),
+        code: str = "E100",
     ) -> None:
         self.where, self.line, self.message, self.also = where, line, message, also
-        super().__init__(where, line, message, also)
+        self.code = code
+        super().__init__(where, line, message, also, code)
 
     def __str__(self) -> str:
         place = self.where if self.line is None else f"{self.where}:{self.line}"
@@ -39,7 +45,7 @@ class AuthorError(SimulcastError):
     def all(cls, errors: Sequence[AuthorError]) -> AuthorError:
         """Several errors as one, the first in front."""
         first, *rest = errors
-        return cls(first.where, first.line, first.message, (*first.also, *rest))
+        return cls(first.where, first.line, first.message, (*first.also, *rest), first.code)
 
 
 class TemplateError(SimulcastError):

@@ -64,11 +64,11 @@ def recorded(root: Path) -> Identities:
         return Identities(data["podcast_guid"], episodes, tuple(data.get("moved", ())))
     except json.JSONDecodeError as error:
         raise AuthorError(
-            NAME, error.lineno, f"is not JSON: {error.msg}; restore it from git"
+            NAME, error.lineno, f"is not JSON: {error.msg}; restore it from git", code="E160"
         ) from None
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError, OSError) as error:
         raise AuthorError(
-            NAME, None, f"is not as publish wrote it ({error}); restore it from git"
+            NAME, None, f"is not as publish wrote it ({error}); restore it from git", code="E160"
         ) from None
 
 
@@ -112,6 +112,7 @@ def refuse_changes(
                 None,
                 f"was published as {old.url} and is gone; give its folder back, under that name, "
                 f"or take it back for good: simulcast withdraw {slug}",
+                code="E162",
             )
         url = publication.link(f"{slug}/index.html")
         if old.url != url:
@@ -120,6 +121,7 @@ def refuse_changes(
                 None,
                 f"url was {old.url} when it was published and would become {url}; put it back, "
                 "or move the whole publication: simulcast move URL",
+                code="E163",
             )
         published = now[slug].published.isoformat()
         if old.published != published:
@@ -128,6 +130,7 @@ def refuse_changes(
                 None,
                 f"published was {old.published} when it was published and would become {published}; "
                 f"put it back, or mean it: simulcast republish {slug} --new-date",
+                code="E163",
             )
 
 
@@ -146,6 +149,7 @@ def lost(
                 None,
                 f"its audio was published as {old.enclosure}, which is no longer made; give its recording or its voice "
                 f"back, or mean it: simulcast republish {slug} --no-audio",
+                code="E166",
             )
 
 
@@ -157,6 +161,7 @@ def refuse_another_show(remembered: Identities, publication: Publication) -> Non
             None,
             f'podcast_guid: "{publication.podcast_guid}", but the show was published as '
             f'"{remembered.podcast_guid}", which never changes; put it back, or delete the line',
+            code="E161",
         )
 
 

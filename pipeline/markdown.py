@@ -105,8 +105,8 @@ _ATTRIBUTE = re.compile(
 
 
 class _FenceError(Exception):
-    def __init__(self, line: int, message: str) -> None:
-        self.line, self.message = line, message
+    def __init__(self, line: int, message: str, code: str = "E142") -> None:
+        self.line, self.message, self.code = line, message, code
 
 
 def _header(rest: str, line: int) -> tuple[str, dict[str, str]]:
@@ -171,7 +171,9 @@ def _closing(state: StateBlock, start: int, end: int) -> int:
             if depth == 0:
                 return number
     opening = _line(state, start).strip()
-    raise _FenceError(start, f'"{opening}" is never closed; end the block with a line ":::"')
+    raise _FenceError(
+        start, f'"{opening}" is never closed; end the block with a line ":::"', code="E140"
+    )
 
 
 def _fence_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -183,7 +185,7 @@ def _fence_rule(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if silent:
         return True
     if not found[2]:
-        raise _FenceError(start, '":::" closes a block that was never opened')
+        raise _FenceError(start, '":::" closes a block that was never opened', code="E141")
     kind, attributes = _header(found[2], start)
     close = _closing(state, start, end)
     token = state.push("fence_div_open", "div", 1)
@@ -235,8 +237,8 @@ class _Reader:
         self.ids: set[str] = set()
         self.line = first_line
 
-    def refuse(self, message: str, line: int | None = None) -> AuthorError:
-        return AuthorError(self.where, line or self.line, message)
+    def refuse(self, message: str, line: int | None = None, code: str = "E100") -> AuthorError:
+        return AuthorError(self.where, line or self.line, message, code=code)
 
     def tree(self, text: str) -> SyntaxTreeNode:
         from markdown_it.tree import SyntaxTreeNode
@@ -244,7 +246,7 @@ class _Reader:
         try:
             tokens = _parser().parse(text)
         except _FenceError as error:
-            raise self.refuse(error.message, self.first_line + error.line) from None
+            raise self.refuse(error.message, self.first_line + error.line, error.code) from None
         self._refuse_depth(tokens)
         return SyntaxTreeNode(tokens)
 
@@ -254,7 +256,9 @@ class _Reader:
             line = token.map[0] if token.map else line
             if token.level >= DEEPEST - 1:
                 raise self.refuse(
-                    f"blocks are nested more than {DEEPEST - 2} deep", self.first_line + line
+                    f"blocks are nested more than {DEEPEST - 2} deep",
+                    self.first_line + line,
+                    code="E155",
                 )
 
     def at(self, node: SyntaxTreeNode) -> int:
@@ -296,7 +300,8 @@ class _Reader:
         level = int(node.tag[1])
         if level == 1:
             raise self.refuse(
-                'a heading with one "#"; the title is in the front matter, so begin with "##"'
+                'a heading with one "#"; the title is in the front matter, so begin with "##"',
+                code="E149",
             )
         inlines, named = self.inlines(node), ""
         if (
@@ -307,14 +312,14 @@ class _Reader:
             named = found[1]
             inlines = (*inlines[:-1], replace(inlines[-1], text=inlines[-1].text[: found.start()]))
         if not words(inlines).strip():
-            raise self.refuse("a heading without words")
+            raise self.refuse("a heading without words", code="E150")
         return Block(
             "heading", line, {"level": str(level), "id": self._id(named, inlines)}, inlines=inlines
         )
 
     def _id(self, named: str, inlines: tuple[Inline, ...]) -> str:
         if named and named in self.ids:
-            raise self.refuse(f'the id "#{named}" is used twice')
+            raise self.refuse(f'the id "#{named}" is used twice', code="E151")
         base = named or slugify(words(inlines))
         found, count = base, 2
         while found in self.ids:
@@ -381,11 +386,11 @@ class _Reader:
     def fence(self, node: SyntaxTreeNode, line: int) -> Block:
         kind, attributes = node.info, dict(node.meta)
         if kind not in FENCES:
-            raise self.refuse(f'unknown block "{kind}"' + suggestion(kind, FENCES))
+            raise self.refuse(f'unknown block "{kind}"' + suggestion(kind, FENCES), code="E143")
         fence = FENCES[kind]
         self._allow(f'"{kind}"', attributes, fence.required | fence.optional)
         for name in sorted(fence.required - set(attributes)):
-            raise self.refuse(f'"{kind}" needs {name}="…"')
+            raise self.refuse(f'"{kind}" needs {name}="…"', code="E145")
         for name in fence.optional:
             attributes.setdefault(name, "")
         self._check_values(kind, attributes, line)
@@ -393,7 +398,7 @@ class _Reader:
             return Block(kind, line, attributes, children=self.entries(node, kind, line))
         children = self.blocks(node.children)
         if not children and kind not in ("audio", "embed"):
-            raise self.refuse(f'"{kind}" is empty', line)
+            raise self.refuse(f'"{kind}" is empty', line, code="E147")
         if fence.quoted:
             children, said = _attributed(children)
             attributes = {**attributes, **{k: v for k, v in said.items() if not attributes[k]}}
@@ -402,7 +407,9 @@ class _Reader:
     def _allow(self, what: str, attributes: Mapping[str, str], allowed: frozenset[str]) -> None:
         for name in attributes:
             if name not in allowed:
-                raise self.refuse(f'{what} has no attribute "{name}"' + suggestion(name, allowed))
+                raise self.refuse(
+                    f'{what} has no attribute "{name}"' + suggestion(name, allowed), code="E144"
+                )
 
     def _check_values(self, kind: str, attributes: Mapping[str, str], line: int) -> None:
         if kind in ("only", "except"):
@@ -410,19 +417,25 @@ class _Reader:
             for name in media:
                 if name not in MEDIA:
                     raise self.refuse(
-                        f'for="{attributes["for"]}": no medium "{name}"' + suggestion(name, MEDIA)
+                        f'for="{attributes["for"]}": no medium "{name}"' + suggestion(name, MEDIA),
+                        code="E146",
                     )
             if not media:
-                raise self.refuse(f'for="" names no medium (allowed: {", ".join(MEDIA)})')
+                raise self.refuse(
+                    f'for="" names no medium (allowed: {", ".join(MEDIA)})', code="E146"
+                )
         if kind == "correction":
             try:
                 date.fromisoformat(attributes["date"])
             except ValueError:
                 found = attributes["date"]
-                raise self.refuse(f'date="{found}" is not a date; write it as 2026-06-05') from None
+                raise self.refuse(
+                    f'date="{found}" is not a date; write it as 2026-06-05', code="E146"
+                ) from None
         if kind == "embed" and not attributes["url"].startswith(("https://", "http://")):
             raise self.refuse(
-                f'url="{attributes["url"]}" is not a web address; begin it with https://'
+                f'url="{attributes["url"]}" is not a web address; begin it with https://',
+                code="E146",
             )
         if kind == "audio":
             self.file(attributes["src"], line)
@@ -433,6 +446,7 @@ class _Reader:
             raise self.refuse(
                 f'"{kind}" holds one list and nothing else; write its entries as "- **term** words"',
                 line,
+                code="E148",
             )
         return tuple(self.entry(child, kind) for child in lists[0].children)
 
@@ -453,7 +467,9 @@ class _Reader:
             term, rest = first.inlines[0], _trimmed(first.inlines[1:])
             return Block("entry", line, head=term.children, inlines=rest, children=children[1:])
         raise self.refuse(
-            f'an entry of "{kind}" begins with its term in bold: "- **term** words"', line
+            f'an entry of "{kind}" begins with its term in bold: "- **term** words"',
+            line,
+            code="E148",
         )
 
     # words
@@ -462,8 +478,11 @@ class _Reader:
         found = [child for child in node.children if child.type == "inline"]
         if not found:
             return ()
+        first = self.line
         self._refuse_undefined(found[0])
-        return tuple(self._inlines(found[0].children))
+        made = tuple(self._inlines(found[0].children))
+        self.line = first
+        return made
 
     def _inlines(self, nodes: Sequence[SyntaxTreeNode]) -> Iterator[Inline]:
         for node in nodes:
@@ -491,24 +510,28 @@ class _Reader:
                     "span", children=tuple(self._inlines(node.children)), attributes=attributes
                 )
             elif kind:
+                self.line += kind in ("space", "break")
                 yield Inline(kind, children=tuple(self._inlines(node.children)))
             else:
                 raise self.refuse(f"no inline type for Markdown {node.type}")
 
     def _refuse_undefined(self, inline: SyntaxTreeNode) -> None:
         defined = {node.meta.get("label") for node in inline.walk() if node.type == "footnote_ref"}
-        for label in _FOOTNOTE.findall(_CODE_SPAN.sub("", inline.content)):
-            if label not in defined:
+        text = _CODE_SPAN.sub(lambda code: "\n" * code[0].count("\n"), inline.content)
+        for found in _FOOTNOTE.finditer(text):
+            if found[1] not in defined:
                 raise self.refuse(
-                    f'footnote [^{label}] is not defined; add a line "[^{label}]: words" '
-                    "(or write \\[ for a bracket)"
+                    f'footnote [^{found[1]}] is not defined; add a line "[^{found[1]}]: words" '
+                    "(or write \\[ for a bracket)",
+                    self.line + text.count("\n", 0, found.start()),
+                    code="E152",
                 )
 
     def image(self, node: SyntaxTreeNode) -> Inline:
         source = self._address(str(node.attrs.get("src", "")))
         if _SCHEME.match(source):
             raise self.refuse(
-                f'image "{source}" is on another server; keep a copy beside episode.md'
+                f'image "{source}" is on another server; keep a copy beside episode.md', code="E153"
             )
         self.file(source, self.line)
         alt = "".join(words((inline,)) for inline in self._inlines(node.children))
@@ -528,7 +551,7 @@ class _Reader:
         )
         if not href:
             raise self.refuse(
-                f'the link "{_link_words(node)}" leads nowhere; write [words](address)'
+                f'the link "{_link_words(node)}" leads nowhere; write [words](address)', code="E154"
             )
         if href.startswith("#"):
             return {"anchor": href[1:], "title": title}
@@ -542,7 +565,7 @@ class _Reader:
     def file(self, name: str, line: int) -> None:
         """Remember a local file; it lies in the episode's own folder."""
         if fault := misplaced(name):
-            raise self.refuse(fault, line)
+            raise self.refuse(fault, line, code="E136")
         self.files.append((name, line))
 
 

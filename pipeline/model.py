@@ -264,7 +264,10 @@ EpisodeType = Literal["full", "trailer", "bonus"]
 
 @dataclass(frozen=True, slots=True)
 class Listing(Written):
-    """An episode as a list shows it: its front matter and names, never its body."""
+    """An episode as a list shows it: its front matter and names, never its body.
+
+    waive: codes of `check` that are let pass, each with the reason; no part of what is made from it.
+    """
 
     number: int
     title: str
@@ -281,6 +284,7 @@ class Listing(Written):
     season: int | None = None
     explicit: bool | None = None
     recording: str = ""
+    waive: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     guests: tuple[str | Guest, ...] = ()
     podcast: EpisodeTags = field(default_factory=EpisodeTags)
     slug: str = ""
@@ -411,12 +415,17 @@ class Limits(Written):
 class Email(Written):
     """How the emailed episode is addressed, and how it leaves.
 
-    ambiguous: what becomes of a message whose acceptance is uncertain: sent again, with the same Message-ID, or held
-    until a person decides.
+    bounces: the mailbox that gets what could not be delivered; it must take mail for its name with +anything behind it.
+    transport: what carries mail away, by name; empty is SMTP where a server is named in the environment, else the
+    Maildir. dkim: the selector of the key of each kind, rsa and ed25519. ambiguous: what becomes of a message whose
+    acceptance is uncertain: sent again, with the same Message-ID, or held until a person decides.
     """
 
     sender: str
     reply_to: str = ""
+    bounces: str = ""
+    transport: str = ""
+    dkim: Mapping[Literal["rsa", "ed25519"], str] = field(default_factory=dict)
     ambiguous: Literal["resend", "hold"] = "resend"
     limits: Limits = field(default_factory=Limits)
 

@@ -124,7 +124,7 @@ class Desk:
         reporter: Reporter | None = None,
         stages: Mapping[str, Stage] | None = None,
     ) -> None:
-        self.root, self.jobs = root, max(1, jobs)
+        self.root, self.now, self.jobs = root, now, max(1, jobs)
         self.reporter: Reporter = reporter or Silent()
         self.stages = installed() if stages is None else dict(stages)
         for stage in self.stages.values():

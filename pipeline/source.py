@@ -106,6 +106,7 @@ def _source(folder: Path, root: Path) -> Source:
             where,
             first_line,
             "has front matter and no text; write the episode below the second ---",
+            code="E132",
         )
     return Source(listing, where, body, first_line, hashlib.sha256(data).hexdigest(), lines)
 
@@ -119,11 +120,17 @@ def ascii_slug(text: str) -> str:
 def _check_slug(slug: str, where: str) -> None:
     if slug in OURS:
         raise AuthorError(
-            where, None, f'the site has a folder "{slug}" of its own; choose another name'
+            where,
+            None,
+            f'the site has a folder "{slug}" of its own; choose another name',
+            code="E133",
         )
     if len(slug) > LONGEST_SLUG:
         raise AuthorError(
-            where, None, f"the folder's name has {len(slug)} characters (allowed: {LONGEST_SLUG})"
+            where,
+            None,
+            f"the folder's name has {len(slug)} characters (allowed: {LONGEST_SLUG})",
+            code="E133",
         )
     if not _SLUG.fullmatch(slug):
         better = ascii_slug(slug) or "07-name"
@@ -131,12 +138,15 @@ def _check_slug(slug: str, where: str) -> None:
             where,
             None,
             f'the folder "{slug}" becomes an address: use a–z, 0–9 and single hyphens, e.g. "{better}"',
+            code="E133",
         )
 
 
 def _bytes(file: Path, where: str) -> bytes:
     if not file.exists():
-        raise AuthorError(where, None, "is missing; an episode's folder holds episode.md")
+        raise AuthorError(
+            where, None, "is missing; an episode's folder holds episode.md", code="E132"
+        )
     if not file.is_file():
         raise AuthorError(where, None, "is not a file")
     try:
@@ -145,7 +155,10 @@ def _bytes(file: Path, where: str) -> bytes:
         raise AuthorError(where, None, f"cannot be read: {error.strerror}") from error
     if len(data) > LARGEST:
         raise AuthorError(
-            where, None, f"has {len(data):,} bytes; at most {LARGEST:,} are read as one episode"
+            where,
+            None,
+            f"has {len(data):,} bytes; at most {LARGEST:,} are read as one episode",
+            code="E134",
         )
     return data
 
@@ -157,7 +170,10 @@ def _text(data: bytes, where: str) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise AuthorError(
-            where, line, f"is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8"
+            where,
+            line,
+            f"is not UTF-8 (byte 0x{data[error.start]:02x}); save the file as UTF-8",
+            code="E130",
         ) from None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     for number, written_line in enumerate(text.split("\n"), 1):
@@ -169,6 +185,7 @@ def _text(data: bytes, where: str) -> str:
                     where,
                     number,
                     f"holds the control character U+{ord(character):04X}; delete it (feeds may not hold it)",
+                    code="E131",
                 )
     return text
 
@@ -181,10 +198,13 @@ def _split(text: str, where: str) -> tuple[dict[str, Any], dict[str, int], str, 
             where,
             1,
             'begins without front matter; the first line is "---", then title, number, published, summary',
+            code="E120",
         )
     end = next((i for i, line in enumerate(lines[1:], 1) if line.rstrip() in ("---", "...")), None)
     if end is None:
-        raise AuthorError(where, 1, 'the front matter is never closed; end it with a line "---"')
+        raise AuthorError(
+            where, 1, 'the front matter is never closed; end it with a line "---"', code="E121"
+        )
     front, keys = _yaml("\n".join(lines[1:end]), where)
     return front, keys, "\n".join(lines[end + 1 :]), end + 2
 
@@ -198,33 +218,44 @@ def _yaml(text: str, where: str) -> tuple[dict[str, Any], dict[str, int]]:
         node = loader.get_single_node()
         if node is None:
             raise AuthorError(
-                where, 1, "the front matter is empty; it needs title, number, published, summary"
+                where,
+                1,
+                "the front matter is empty; it needs title, number, published, summary",
+                code="E122",
             )
         if not isinstance(node, yaml.MappingNode):
-            raise AuthorError(where, 2, 'front matter is written as "key: value" lines')
+            raise AuthorError(
+                where, 2, 'front matter is written as "key: value" lines', code="E122"
+            )
         lines: dict[str, int] = {}
         for key, _ in node.value:
             line = key.start_mark.line + 2
             if not isinstance(key, yaml.ScalarNode):
-                raise AuthorError(where, line, 'front matter is written as "key: value" lines')
+                raise AuthorError(
+                    where, line, 'front matter is written as "key: value" lines', code="E122"
+                )
             if key.value in lines:
                 raise AuthorError(
                     where,
                     line,
                     f'"{key.value}" stands twice; the first is on line {lines[key.value]}',
+                    code="E124",
                 )
             lines[key.value] = line
         return loader.construct_document(node), lines
     except (TypeError, RecursionError):
         raise AuthorError(
-            where, 1, "the front matter nests values; write plain words or [a, list]"
+            where, 1, "the front matter nests values; write plain words or [a, list]", code="E122"
         ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = getattr(error, "problem", None) or str(error)
         line = mark.line + 2 if mark else 1
         raise AuthorError(
-            where, line, f'front matter is not YAML: {problem}; put words with ":" or "#" in quotes'
+            where,
+            line,
+            f'front matter is not YAML: {problem}; put words with ":" or "#" in quotes',
+            code="E122",
         ) from None
     finally:
         loader.dispose()
@@ -235,7 +266,7 @@ def _listing(front: dict[str, Any], lines: Mapping[str, int], where: str, slug: 
         return lines.get(str(at[0]), 1) if at else 1
 
     for name in sorted(_NOT_AUTHORS.keys() & front.keys()):
-        raise AuthorError(where, lines[name], f'"{name}" {_NOT_AUTHORS[name]}')
+        raise AuthorError(where, lines[name], f'"{name}" {_NOT_AUTHORS[name]}', code="E123")
     refuse_bad_dates(front, ("published", "updated"), where, line)
     listing = replace(written(Listing, front, where, line), slug=slug)
     _check_listing(listing, where, line)
@@ -245,21 +276,25 @@ def _listing(front: dict[str, Any], lines: Mapping[str, int], where: str, slug: 
 def _check_listing(listing: Listing, where: str, line: Any) -> None:
     for name in ("title", "summary"):
         if not getattr(listing, name).strip():
-            raise AuthorError(where, line((name,)), f"{name} is empty")
+            raise AuthorError(where, line((name,)), f"{name} is empty", code="E104")
     if listing.number < 0:
-        raise AuthorError(where, line(("number",)), f"number: {listing.number} is below 0")
+        raise AuthorError(
+            where, line(("number",)), f"number: {listing.number} is below 0", code="E127"
+        )
     numbered = _NUMBERED.match(listing.slug)
     if numbered and int(numbered[1]) != listing.number:
         raise AuthorError(
             where,
             line(("number",)),
             f'number: {listing.number}, but the folder is "{listing.slug}"; let them agree',
+            code="E127",
         )
     if listing.updated and listing.updated < listing.published:
         raise AuthorError(
             where,
             line(("updated",)),
             f"updated: {listing.updated} is before published: {listing.published}",
+            code="E129",
         )
 
 
@@ -278,6 +313,7 @@ def _repeated_numbers(
                 source.where,
                 source.lines.get("number"),
                 f"number: {listing.number} is taken by {taken[key]}",
+                code="E128",
             )
         elif listing.type == "full":
             taken[key] = source.where
@@ -294,7 +330,9 @@ def _changed_guids(
             own, old = getattr(source.listing, name), getattr(known, name)
             if own and own != old:
                 message = f'{name}: "{own}", but it was published with "{old}"; put it back'
-                errors[slug] = AuthorError(source.where, source.lines.get(name), message)
+                errors[slug] = AuthorError(
+                    source.where, source.lines.get(name), message, code="E161"
+                )
     return errors
 
 
@@ -323,13 +361,18 @@ def episode(source: Source, root: Path) -> Episode:
     if source.listing.image:
         files.setdefault(source.listing.image, source.lines.get("image", 1))
         if fault := markdown.misplaced(source.listing.image):
-            raise AuthorError(source.where, source.lines.get("image"), f"image: {fault}")
+            raise AuthorError(
+                source.where, source.lines.get("image"), f"image: {fault}", code="E136"
+            )
     folder = (root / source.where).parent
     for name, line in files.items():
         if not (folder / name).is_file():
             have = [f.name for f in folder.iterdir() if f.is_file() and f.name != "episode.md"]
             raise AuthorError(
-                source.where, line, f'the file "{name}" is missing' + suggestion(name, have)
+                source.where,
+                line,
+                f'the file "{name}" is missing' + suggestion(name, have),
+                code="E203",
             )
     return Episode(
         source.listing, source.where, document.blocks, document.footnotes, tuple(sorted(files))
@@ -360,9 +403,12 @@ def recording(listing: Listing, root: Path, recordings: Mapping[str, list[Path]]
                 where,
                 None,
                 f'recording: "{listing.recording}" must be a path below the publication',
+                code="E165",
             )
         if not file.is_file():
-            raise AuthorError(where, None, f'recording: "{listing.recording}" is missing')
+            raise AuthorError(
+                where, None, f'recording: "{listing.recording}" is missing', code="E165"
+            )
         return file
     found = recordings.get(listing.slug, [])
     for file in found:
@@ -372,10 +418,11 @@ def recording(listing: Listing, root: Path, recordings: Mapping[str, list[Path]]
                 None,
                 f'has a recording "audio/{file.name}", which cannot be taken (allowed: files ending in '
                 f"{', '.join(RECORDINGS)})",
+                code="E164",
             )
     if len(found) > 1:
         names = " and ".join(f"audio/{file.name}" for file in found)
-        raise AuthorError(where, None, f"has two recordings, {names}; keep one")
+        raise AuthorError(where, None, f"has two recordings, {names}; keep one", code="E164")
     return found[0] if found else None
 
 

@@ -122,6 +122,7 @@ class Stage:
     parameters: tuple[str, ...]
     version: str = ""
     libraries: tuple[str, ...] = ()
+    shown: str = ""
 
     @property
     def help(self) -> str:
@@ -135,7 +136,7 @@ class Stage:
 
 
 def stage(
-    *, per: Per, version: str = "", libraries: Sequence[str] = ()
+    *, per: Per, version: str = "", libraries: Sequence[str] = (), shown: str = ""
 ) -> Callable[[Function], Stage]:
     """Declare a function as a stage, made per "episode", per "page" or per "publication".
 
@@ -147,6 +148,7 @@ def stage(
     of a stage per page, a publication receives all, by number. `version` stands for the code in its
     fingerprint: without it any edit of the code remakes everything. `libraries` are distributions whose
     version changes what is made; the name of a group of entry points stands for all that register under it.
+    `shown` is the ending of the artifact, a text for people, that the stage's own command prints.
     """
 
     if per not in HEIGHTS:
@@ -156,7 +158,7 @@ def stage(
 
     def declare(function: Function) -> Stage:
         parameters = tuple(inspect.signature(function).parameters)
-        return Stage(function.__name__, per, function, parameters, version, tuple(libraries))
+        return Stage(function.__name__, per, function, parameters, version, tuple(libraries), shown)
 
     return declare
 

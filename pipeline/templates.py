@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipeline import inlines as inline_renderers
 from pipeline import markdown
@@ -231,7 +232,7 @@ def _environment(templates: Templates) -> Environment:
     environment.globals |= {
         "to": jinja2.pass_context(lambda context, path: context["links"].to(path)),
         "static": jinja2.pass_context(lambda context, name: context["links"].to(f"static/{name}")),
-        "slot": lambda name: SLOT + name,
+        "slot": _slot,
     }
     return environment
 
@@ -306,6 +307,11 @@ def _month(context: Context, when: datetime) -> str:
     from babel.dates import format_date
 
     return str(format_date(when, "LLLL y", locale=_locale(context["publication"].language)))
+
+
+def _slot(name: str, otherwise: str | None = None) -> str:
+    """Where each recipient's own value goes; `otherwise` stands there for who has none."""
+    return SLOT + name + ("" if otherwise is None else f"/{quote(otherwise, safe='')}/")
 
 
 def _iso(when: datetime) -> str:

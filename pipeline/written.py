@@ -45,7 +45,10 @@ def written(
     try:
         return _adapter(kind).validate_python(data)
     except ValidationError as error:
-        faults = [AuthorError(where, line(e["loc"]), _message(kind, e)) for e in error.errors()]
+        faults = [
+            AuthorError(where, line(e["loc"]), _message(kind, e), code=_code(e["type"]))
+            for e in error.errors()
+        ]
         raise AuthorError.all(sorted(faults, key=lambda fault: fault.line or 0)) from None
 
 
@@ -60,6 +63,7 @@ def refuse_bad_dates(
                 where,
                 line((name,)),
                 f'{name}: "{found}" is not a date and time with a zone; {DATE}',
+                code="E125",
             )
 
 
@@ -72,6 +76,7 @@ def _refuse_control(value: Any, at: Location, where: str, line: Callable[[Locati
                     where,
                     line(at),
                     f"{'.'.join(map(str, at))}: holds the control character U+{ord(character):04X}; delete it",
+                    code="E131",
                 )
     elif isinstance(value, Mapping):
         for key, inner in value.items():
@@ -79,6 +84,13 @@ def _refuse_control(value: Any, at: Location, where: str, line: Callable[[Locati
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             _refuse_control(inner, (*at, index), where, line)
+
+
+def _code(kind: str) -> str:
+    """What `check` calls a fault that pydantic names so."""
+    if kind.startswith("datetime"):
+        return "E125"
+    return {"missing": "E101", "unexpected_keyword_argument": "E123"}.get(kind, "E126")
 
 
 def _message(kind: type, error: Mapping[str, Any]) -> str:

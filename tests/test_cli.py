@@ -221,7 +221,7 @@ def test_a_published_episode_that_is_gone_is_refused(tmp_path: Path) -> None:
     (tmp_path / "content/01-first").rmdir()
     result = simulcast(tmp_path, "publish")
     assert result.exit_code == 1
-    assert "content/01-first/episode.md: was published" in result.stderr
+    assert "content/01-first/episode.md:1: E162 was published" in result.stderr
 
 
 def test_a_publication_is_deployed_to_a_folder(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ def test_a_test_goes_to_one_address_and_into_no_ledger(letter: Path) -> None:
 
 def test_a_dry_run_shows_messages_and_their_number_and_sends_none(letter: Path) -> None:
     result = simulcast(letter, "send", "01", "--dry-run")
-    assert "To: ada@example.org" in result.stdout and "To: reader@small.example" in result.stdout
+    assert (
+        "To: Ada <ada@example.org>" in result.stdout and "To: reader@small.example" in result.stdout
+    )
     assert result.stdout.endswith("Would mail First to readers: 2 messages.\n")
     assert subjects(letter) == []
     assert simulcast(letter, "status").stdout == "Nothing was mailed yet.\n"

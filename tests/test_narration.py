@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from click.testing import CliRunner
 
+from pipeline.cli import main
 from pipeline.errors import NarrationError, StageError
 from pipeline.runner import Desk, Report, Silent, build
 from pipeline.sound import narrators
@@ -329,3 +331,27 @@ def test_a_piper_that_is_not_here_or_not_the_checked_one_is_told(
     monkeypatch.setattr(pipers, "distribution", lambda name: "absent")
     with pytest.raises(NarrationError, match="piper-tts is not installed: make piper"):
         narrator(Reading("piper")).ready()
+
+
+# --- the script, to be read before it is heard
+
+
+def test_the_script_is_shown_with_what_is_said_otherwise(tmp_path: Path) -> None:
+    body = (
+        'It cost [$13 billion]{say="a lot"} in 2026.\n\n## On\n\nAnd on.\n\n> Quoted.\n>\n> — Ada\n'
+    )
+    shown = CliRunner().invoke(
+        main, ["script", "1", "--root", str(letter(tmp_path, body=body)), "--now", NOW.isoformat()]
+    )
+    assert shown.exit_code == 0
+    assert (
+        "\nIt cost $13 billion in 2026.\n"
+        "      $13 billion → a lot  (say)\n"
+        "      2026 → twenty twenty-six\n"
+        "\n═══ On\n\nOn.\n"
+    ) in shown.stdout
+    assert "[quote] Quoted.\n\nSo said Ada.\n" in shown.stdout
+    again = CliRunner().invoke(
+        main, ["script", "1", "--root", str(tmp_path), "--now", NOW.isoformat(), "--json"]
+    )
+    assert json.loads(again.stdout)["reused"] == 1

@@ -25,6 +25,22 @@ def test_abbreviations_do_not_end_a_sentence() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "sentences",
+    [
+        ["He met Mr. Jones at 5 p.m.", "The U.S. Senate voted."],
+        ["It cost approx. 5 million.", "See p. 5, vol. 2 and No. 5."],
+        ["In the U.S. Apple Inc. and Alphabet Ltd. grew.", "At 10 a.m. Monday it fell."],
+        ["“Stop!” he said.", "“Why?” she asked.", "Really?!"],
+        ["Jan. 5 was cold.", "St. Louis is far.", "Gen. Grant won."],
+        ["Node.js 18.2 came.", "v1.5 too."],
+        ["Ph.D. students left.", "Sen. Warren (D-Mass.) spoke."],
+    ],
+)
+def test_sentences_end_where_a_reader_says_they_end(sentences: list[str]) -> None:
+    assert texts(speech(f"<p>{' '.join(sentences)}</p>", {})) == sentences
+
+
 def test_a_sentence_never_ends_inside_a_sub() -> None:
     read = speech(
         '<p>He read <sub alias="the letter">Go. Now! Run.</sub> and left. Then he slept.</p>', {}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sound.spoken import Run, spoken
+from pipeline.sound.spoken import Change, Run, heard, spoken
 
 LEXICON = {
     "MAI": "M A I",
@@ -129,6 +129,64 @@ HARD = {
     "emdexter.blogspot.com": "emdexter dot blogspot dot com",
     "See example.com/listen.": "See example dot com slash listen.",
     "neal@groundtruth.example": "neal at groundtruth dot example",
+    # sums, ranges and prices
+    "£3bn-£4bn": "three billion pounds to four billion pounds",
+    "a $2m house": "a two-million-dollar house",
+    "a $5 billion for": "a five billion dollars for",
+    "$1,204.56": "one thousand two hundred and four dollars and fifty-six cents",
+    "5¢": "five cents",
+    "$10-a-month": "ten-dollar-a-month",
+    "₹500 crore": "five hundred crore rupees",
+    "$5bn/year": "five billion dollars per year",
+    "25bps": "twenty-five basis points",
+    "1.5x–2x": "one point five times to two times",
+    "100–200%": "one hundred to two hundred percent",
+    "50/50": "fifty-fifty",
+    "5 1/2": "five and a half",
+    "10^6": "ten to the power of six",
+    "10⁻³": "ten to the power of minus three",
+    "1 000 000": "one million",
+    "100s of": "hundreds of",
+    # dates and times, as they are also written
+    "Jun 3, 2026": "June third, twenty twenty-six",
+    "June 3–5": "June third to fifth",
+    "06/03/2026": "June third, twenty twenty-six",
+    "31/12/2026": "December thirty-first, twenty twenty-six",
+    "2026/06/03": "June third, twenty twenty-six",
+    "FY2025": "fiscal year twenty twenty-five",
+    "9:00–17:30": "nine o’clock to seventeen thirty",
+    "noon–1 p.m.": "noon to one P M.",
+    "2:15:30": "two fifteen thirty",
+    # units that come in feet, and numbers that come in parts
+    "6 ft": "six feet",
+    "10 sq ft": "ten square feet",
+    "5'10\"": "five foot ten",
+    "10 min. later": "ten minutes later",
+    "5 yrs": "five years",
+    "1080p": "ten eighty P",
+    "16:9": "sixteen by nine",
+    "version 2.0.1": "version two point zero point one",
+    "(555) 123-4567": "five five five, one two three, four five six seven",
+    # names
+    "RTX 4090": "R T X forty ninety",
+    "two A100s": "two A one hundreds",
+    "10-K": "ten K",
+    "401(k)": "four oh one K",
+    "SaaS": "sass",
+    ".NET and C#": "dot net and C sharp",
+    "Node.js": "Node J S",
+    "DALL·E 3": "DALL E three",
+    "H₂O": "H two O",
+    "WWII": "World War two",
+    "Louis XIV": "Louis the fourteenth",
+    "Super Bowl LIX": "Super Bowl fifty-nine",
+    "#AI": "hashtag A I",
+    "http://localhost:8000": "localhost port eight thousand",
+    "Mr. & Mrs. Smith": "Mister and Missus Smith",
+    "Art. 5": "article five",
+    "c/o": "care of",
+    "e.g., this": "for example, this",
+    "https://example.org/a-b/c_d": "example dot org slash a dash b slash c d",
     # signs nobody says
     "**bold** 🎉": "bold",
     "THE WHO CARES": "THE WHO CARES",
@@ -138,6 +196,25 @@ HARD = {
 @pytest.mark.parametrize("written", HARD)
 def test_hard_tokens_are_said_as_a_person_would(written: str) -> None:
     assert spoken([Run(written)], LEXICON) == HARD[written]
+
+
+def test_there_are_hard_tokens_enough() -> None:
+    assert len(HARD) >= 120
+
+
+def test_what_was_changed_is_told_with_who_asked_for_it() -> None:
+    runs = [Run("In 2026 "), Run("$13 billion", "a lot"), Run(" went to OpenAI, not to Ada.")]
+    found = heard(runs, LEXICON)
+    assert found.words == "In twenty twenty-six a lot went to open A I, not to Ada."
+    assert found.changes == (
+        Change("2026", "twenty twenty-six", "rules"),
+        Change("$13 billion", "a lot", "say"),
+        Change("OpenAI", "open A I", "lexicon"),
+    )
+
+
+def test_what_stays_as_it_is_written_is_no_change() -> None:
+    assert heard([Run("Nothing is said "), Run("otherwise", "otherwise")], LEXICON).changes == ()
 
 
 def test_what_the_author_says_wins_over_lexicon_and_rules() -> None:

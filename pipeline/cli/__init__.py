@@ -28,6 +28,9 @@ COMMANDS = {
     "resume": "mailing:resume",
     "cancel": "mailing:cancel",
     "worker": "working:worker",
+    "republish": "identifying:republish",
+    "withdraw": "identifying:withdraw",
+    "move": "identifying:move",
     "subscribers": "subscribing:subscribers",
     "stages": "building:stages",
 }

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.cli.options import Session, everywhere
-from pipeline.errors import AuthorError, OutsideError, SimulcastError, suggestion
+from pipeline.errors import AuthorError, MediaError, OutsideError, SimulcastError, suggestion
 from pipeline.stage import Stage, chosen, installed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from pipeline.check import Finding
+    from pipeline.check import Built, Finding
+    from pipeline.cli.terminal import Terminal
     from pipeline.runner import Desk, Report
 
 
@@ -155,13 +157,28 @@ def stage_command(stage: Stage) -> click.Command:
         desk = session.desk(terminal)
         try:
             report = run(desk, episode, chosen(desk.stages, stage.name))
+            texts = list(texts_of(desk, stage))
         finally:
             desk.close()
+        if texts and not session.json:
+            for text in texts:
+                click.echo(text)
+            session = replace(session, quiet=True)  # the text is the answer
         tell(session, report)
 
     for argument in arguments:
         command = argument(command)
     return click.command(stage.name, help=stage.help)(command)
+
+
+def texts_of(desk: Desk, stage: Stage) -> Iterator[str]:
+    """What a stage made for people to read, of each of its subjects."""
+    if not stage.shown:
+        return
+    for (name, _), artifacts in desk.made.items():
+        made = artifacts.ending(stage.shown) if name == stage.name else None
+        if made is not None:
+            yield made.text()
 
 
 @click.command()
@@ -211,6 +228,22 @@ def why(session: Session, episode: str) -> None:
         click.echo(f"Fresh: {', '.join(fresh)}.")
 
 
+def opened(session: Session, terminal: Terminal) -> Desk:
+    """The publication opened for a run that is checked: what cannot be read is told as findings are."""
+    from pipeline.check import refused
+    from pipeline.cli.terminal import answer
+
+    try:
+        return session.desk(terminal)
+    except AuthorError as error:
+        found = refused([("", error)])
+        if session.json:
+            answer({"errors": [str(error)], "findings": [told_finding(one) for one in found]})
+        else:
+            show_findings(found)
+        raise SystemExit(1) from None
+
+
 @click.command()
 @click.argument("episode", required=False)
 @everywhere
@@ -219,7 +252,7 @@ def check(session: Session, episode: str | None) -> None:
     from pipeline.cli.terminal import answer
 
     terminal = session.terminal()
-    desk = session.desk(terminal)
+    desk = opened(session, terminal)
     try:
         report = run(desk)
         slug = slug_of(desk, episode) if episode else None
@@ -230,27 +263,46 @@ def check(session: Session, episode: str | None) -> None:
         answer(
             {
                 "errors": [str(error) for error in report.errors],
-                "findings": [_finding(one) for one in found],
+                "findings": [told_finding(one) for one in found],
             }
         )
     else:
         tell_findings(session, report, found)
-    if report.errors or any(one.severity == "error" for one in found):
+    if report.errors or any(one.refuses for one in found):
         raise SystemExit(code(report) or 1)
 
 
 def findings(desk: Desk, report: Report, only: str | None = None) -> list[Finding]:
     """What `check` finds in the episodes that could be read, and in what was made of them."""
     from pipeline.check import findings as found
+    from pipeline.check import refused
+    from pipeline.check.memory import Memory
 
-    episodes = []
-    for listing in desk.listings:
-        if only in (None, listing.slug):
-            try:
-                episodes.append(desk.episode(listing.slug))
-            except SimulcastError:  # the build has said it
-                continue
-    return list(found(desk.publication, episodes, desk.store.build, desk.root))
+    failed: list[tuple[str, SimulcastError]] = [*report.broken.items()]
+    for outcome in report.outcomes.values():
+        failed += outcome.failed.items()
+    told = refused((slug, error) for slug, error in failed if only in (None, "", slug))
+    with Memory(desk.store.home / "check.db") as memory:
+        seen = found(_built(desk, report), memory, only)
+    known = {(one.where, one.message) for one in seen}
+    return [*(one for one in told if (one.where, one.message) not in known), *seen]
+
+
+def _built(desk: Desk, report: Report) -> Built:
+    from pipeline import identity
+    from pipeline.check import Built
+
+    return Built(
+        desk.root,
+        desk.publication,
+        desk.listings,
+        {one.path: one for made in desk.made.values() for one in made},
+        {slug: one.sha256 for slug, one in desk.contents.sources.items()},
+        desk.episode,
+        identity.recorded(desk.root),
+        desk.now,
+        whole=not report.errors,
+    )
 
 
 def tell_findings(session: Session, report: Report, found: list[Finding]) -> None:
@@ -258,20 +310,36 @@ def tell_findings(session: Session, report: Report, found: list[Finding]) -> Non
 
     if session.json:
         return
-    complain(str(error) for error in report.errors)
-    for one in found:
-        click.secho(str(one), err=True, fg="red" if one.severity == "error" else "yellow")
+    complain(
+        str(error) for error in report.errors if not isinstance(error, (AuthorError, MediaError))
+    )
+    show_findings(found)
     if not session.quiet and not report.errors:
-        errors = sum(one.severity == "error" for one in found)
-        rest = len(found) - errors
         episodes = count(len(report.listings), "episode")
-        if not found:
-            click.echo(f"Checked {episodes}: nothing to mend.")
-        else:
-            click.echo(f"Checked {episodes}: {count(errors, 'error')}, {count(rest, 'warning')}.")
+        click.echo(f"Checked {episodes}: {_counted(found)}.")
 
 
-def _finding(one: Finding) -> Mapping[str, Any]:
+def _counted(found: Iterable[Finding]) -> str:
+    from collections import Counter
+
+    from pipeline.cli.terminal import count
+
+    numbers = Counter("let pass" if one.waived else one.severity for one in found)
+    passed = numbers.pop("let pass", 0)
+    told = [count(numbers[kind], kind) for kind in ("error", "warning", "note") if numbers[kind]]
+    told = told or ["nothing to mend"]
+    return ", ".join([*told, f"{passed} let pass"] if passed else told)
+
+
+def show_findings(found: Iterable[Finding]) -> None:
+    """A line a finding, on standard error; those let pass are not shown."""
+    colours = {"error": "red", "warning": "yellow", "note": "cyan"}
+    for one in found:
+        if not one.waived:
+            click.secho(str(one), err=True, fg=colours[one.severity])
+
+
+def told_finding(one: Finding) -> Mapping[str, Any]:
     from dataclasses import asdict
 
     return asdict(one)

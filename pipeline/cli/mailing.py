@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.building import code, findings, run, slug_of, tell_findings
+from pipeline.cli.building import code, findings, run, slug_of, tell_findings, told_finding
 from pipeline.cli.options import Session, everywhere, moment
 from pipeline.cli.subscribing import database, ledger, list_named
 from pipeline.errors import SimulcastError
@@ -87,14 +88,17 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
     """How this publication's mail leaves."""
     import socket
 
-    from pipeline.delivery.maildir import Maildir
+    from pipeline.delivery.addresses import mailbox
+    from pipeline.delivery.dkim import signers
     from pipeline.delivery.pace import paces
     from pipeline.delivery.sender import Clock, Dispatch
     from pipeline.delivery.tokens import Tokens
+    from pipeline.delivery.transport import Place, chosen
     from pipeline.model import Email
 
     email = publication.email or Email("")
-    transport = Maildir(session.root / OUTBOX)
+    transport = chosen(email.transport, Place(session.root / OUTBOX, os.environ))
+    domain = mailbox(email.sender).domain if email.sender else ""
     return Dispatch(
         transport,
         Tokens(book.secret, publication.service.url),
@@ -103,6 +107,8 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
         hold=email.ambiguous == "hold" and not transport.repeatable,
         per_connection=email.limits.per_connection,
         worker=f"{socket.gethostname()}:{session.root}",
+        signers=signers(os.environ, domain, email.dkim),
+        bounces=email.bounces,
     )
 
 
@@ -313,10 +319,10 @@ def _built(session: Session, desk: Desk, episode: str) -> str:
     slug = slug_of(desk, episode)
     report = run(desk)
     found = findings(desk, report, slug)
-    if not report.errors and all(one.severity != "error" for one in found):
+    if not report.errors and not any(one.refuses for one in found):
         return slug
     if session.json:
-        answer({"mailed": [], "findings": [str(one) for one in found]})
+        answer({"mailed": [], "findings": list(map(told_finding, found))})
     else:
         tell_findings(session, report, found)
         complain(["Nothing was mailed: mend what is named above first."])
@@ -357,7 +363,7 @@ def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, addr
 
     from pipeline.delivery.addresses import normalised
     from pipeline.delivery.edition import edition
-    from pipeline.delivery.message import Letters, Recipient
+    from pipeline.delivery.message import Recipient
 
     listing = next(one for one in desk.listings if one.slug == slug)
     frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
@@ -366,7 +372,7 @@ def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, addr
     known = book.one(normalised(address)) or Recipient(0, normalised(address))
     connection = how.transport.connect()
     try:
-        (outcome,) = connection.deliver([Letters(frozen, 0, book.secret).message(known)])
+        (outcome,) = connection.deliver([how.written(frozen).message(known)])
     finally:
         connection.close()
     if session.json:
@@ -383,14 +389,13 @@ def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, addr
 def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due]) -> None:
     from pipeline.cli.terminal import answer, count
     from pipeline.delivery.edition import edition, seeds
-    from pipeline.delivery.message import Letters
 
-    told = []
+    told, how = [], dispatch(session, desk.publication, book)
     for (name, listing), number in zip(
         wanted, counted(desk.publication, book, wanted), strict=True
     ):
         frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
-        letters = Letters(frozen, 0, book.secret)
+        letters = how.written(frozen)
         some = book.first(name, seeds(desk.publication, name))
         shown = [_shown(letters.message(one).content) for one in some]
         told.append({"list": name, "episode": listing.slug, "recipients": number, "shown": shown})

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pipeline.cli.building import code, findings, run, shown, slug_of, tell_findings, told
+from pipeline.cli.building import (
+    code,
+    findings,
+    opened,
+    run,
+    shown,
+    slug_of,
+    tell_findings,
+    told,
+    told_finding,
+)
 from pipeline.cli.mailing import (
     OUTBOX,
     UNKNOWN,
@@ -47,7 +57,7 @@ def publish(session: Session, episode: str | None, yes: bool, dry_run: bool) -> 
     its last edition; a list that never had one gets the newest episode.
     """
     terminal = session.terminal()
-    desk = session.desk(terminal)
+    desk = opened(session, terminal)
     try:
         _publish(session, terminal, desk, episode, yes, dry_run)
     finally:
@@ -65,7 +75,7 @@ def _publish(
     only = slug_of(desk, episode) if episode else None
     report = run(desk)
     found = findings(desk, report)
-    refused = bool(report.errors) or any(one.severity == "error" for one in found)
+    refused = bool(report.errors) or any(one.refuses for one in found)
     if found or refused:
         tell_findings(session, report, found)
     if refused:
@@ -83,7 +93,7 @@ def _publish(
     deployed = _deploy(terminal, desk)
     sums = _mail(session, terminal, desk, only)
     announced = _announce(desk)
-    _tell(session, desk, report, deployed, sums, announced)
+    _tell(session, desk, report, deployed, sums, announced, found)
     if any(one.unknown for one in sums):
         raise SystemExit(UNKNOWN)
 
@@ -93,7 +103,7 @@ def _refuse(session: Session, report: Report, found: list[Finding], words: str) 
 
     number = code(report) or 1
     if session.json:
-        _answer(report, {"published": False, "findings": [str(one) for one in found]})
+        _answer(report, {"published": False, "findings": list(map(told_finding, found))})
     else:
         complain([words])
     raise SystemExit(number)
@@ -213,12 +223,14 @@ def _tell(
     deployed: Deployed,
     sums: list[Sums],
     announced: Sequence[str],
+    found: Sequence[Finding],
 ) -> None:
     if session.json:
         _answer(
             report,
             {
                 "published": True,
+                "findings": list(map(told_finding, found)),
                 "uploaded": list(deployed.uploaded),
                 "mailed": [sums_told(one) for one in sums],
                 "announced": list(announced),

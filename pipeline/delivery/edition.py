@@ -12,6 +12,8 @@ from pipeline.errors import AuthorError, suggestion
 from pipeline.model import Email, Listing, Publication
 
 SETTINGS = "content/publication.toml"
+LONGEST_BOUNCES = 24
+"""Characters before the @ of the mailbox for bounces; with a tag behind them there may be 64 (RFC 5321 §4.5.3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ def addressed(publication: Publication) -> Email:
     email = publication.email
     if email is None:
         raise AuthorError(SETTINGS, None, 'there is no [email] table; add one with sender = "…"')
+    if email.bounces:
+        _check_bounces(email.bounces)
     for setting, written in (("sender", email.sender), ("reply_to", email.reply_to)):
         try:
             if written or setting == "sender":
@@ -81,6 +85,23 @@ def addressed(publication: Publication) -> Email:
                 SETTINGS, None, f"email.{setting}: {error}; write Name <post@example.org>"
             ) from error
     return email
+
+
+def _check_bounces(written: str) -> None:
+    """That a tag still fits into the address; raises AuthorError."""
+    try:
+        local = normalised(written).partition("@")[0]
+    except AddressError as error:
+        raise AuthorError(
+            SETTINGS, None, f"email.bounces: {error}; write bounces@example.org"
+        ) from error
+    if len(local) > LONGEST_BOUNCES:
+        raise AuthorError(
+            SETTINGS,
+            None,
+            f'email.bounces: "{local}" has {len(local)} characters (allowed: {LONGEST_BOUNCES}), '
+            "because which message came back is written behind it",
+        )
 
 
 def seeds(publication: Publication, name: str) -> tuple[str, ...]:

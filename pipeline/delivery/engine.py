@@ -75,13 +75,12 @@ class Durable:
         from pipeline.delivery.database import durable, engine_at
 
         self._dbos = DBOS
+        self._engine = durable(where) if isinstance(where, Path) else engine_at(where)
         self._works = {name: self._registered(name, work) for name, work in works.items()}
         DBOS(
             config={
                 "name": "simulcast",
-                "system_database_engine": durable(where)
-                if isinstance(where, Path)
-                else engine_at(where),
+                "system_database_engine": self._engine,
                 "dbos_system_schema": schema,
                 "application_version": "1",
                 "executor_id": worker,
@@ -127,6 +126,7 @@ class Durable:
 
     def close(self) -> None:
         self._dbos.destroy(destroy_registry=True)
+        self._engine.dispose()
 
     def _registered(self, name: str, work: Work) -> Callable[[str, int, int], None]:
         def run(key: str, first: int, second: int) -> None:

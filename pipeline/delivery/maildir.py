@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar
 
 from pipeline.delivery.message import Message
-from pipeline.delivery.transport import Outcome
+from pipeline.delivery.transport import Outcome, Place
 from pipeline.errors import OutsideError
 
 
+@dataclass(frozen=True, slots=True)
 class Maildir:
     """A folder of messages, each one whole and there once, however often it is delivered.
 
@@ -20,51 +22,61 @@ class Maildir:
     in `cur` once a mail program has seen it. Raises OutsideError where it cannot be written.
     """
 
-    repeatable = True
-    leaves = False
-    window = 50
-    connections = 1
+    folder: Path
+    repeatable: ClassVar[bool] = True
+    leaves: ClassVar[bool] = False
+    window: ClassVar[int] = 50
+    connections: ClassVar[int] = 1
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def connect(self) -> Shelf:
         try:
             for name in ("tmp", "new", "cur"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-            self._seen = {entry.name.partition(":")[0] for entry in os.scandir(folder / "cur")}
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+            seen = {entry.name.partition(":")[0] for entry in os.scandir(self.folder / "cur")}
         except OSError as error:
-            raise self._failure(error) from error
+            raise unwritable("Maildir", self.folder, error) from error
+        return Shelf(self.folder, seen)
 
-    def connect(self) -> Self:
-        return self
 
-    def close(self) -> None:
-        """Nothing is held open."""
+class Shelf:
+    """An opened Maildir; `seen` are the names of what a mail program has read."""
+
+    def __init__(self, folder: Path, seen: Collection[str]) -> None:
+        self._folder, self._seen = folder, seen
 
     def deliver(self, messages: Iterable[Message]) -> Iterator[Outcome]:
         for message in messages:
-            yield self._deliver(message)
+            name = file_name(message)
+            final = self._folder / "new" / name
+            try:
+                if name not in self._seen and not final.exists():
+                    write(final, self._folder / "tmp", message.content.replace(b"\r\n", b"\n"))
+            except OSError as error:
+                raise unwritable("Maildir", self._folder, error) from error
+            yield Outcome("accepted")
 
-    def _deliver(self, message: Message) -> Outcome:
-        name = file_name(message)
-        final = self.folder / "new" / name
-        try:
-            if name not in self._seen and not final.exists():
-                self._write(final, message.content.replace(b"\r\n", b"\n"))
-        except OSError as error:
-            raise self._failure(error) from error
-        return Outcome("accepted")
+    def close(self) -> None:
+        pass
 
-    def _write(self, final: Path, content: bytes) -> None:
-        draft = self.folder / "tmp" / f"{final.name}.{os.getpid()}"
-        with draft.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(final)
-        _remember(final.parent)
 
-    def _failure(self, error: OSError) -> OutsideError:
-        return OutsideError(f"the Maildir {self.folder} cannot be written: {error.strerror}")
+def maildir(place: Place) -> Maildir:
+    """The Maildir build/outbox."""
+    return Maildir(place.outbox)
+
+
+def write(final: Path, drafts: Path, content: bytes) -> None:
+    """All of a message on the disk, or none of it."""
+    draft = drafts / f"{final.name}.{os.getpid()}"
+    with draft.open("wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(final)
+    _remember(final.parent)
+
+
+def unwritable(kind: str, folder: Path, error: OSError) -> OutsideError:
+    return OutsideError(f"the {kind} {folder} cannot be written: {error.strerror}")
 
 
 def file_name(message: Message) -> str:

@@ -32,7 +32,10 @@ def _edition(
     """One round of an edition: let it out, have this worker's slots send what can be sent now, and count."""
     try:
         if engine.step("begin", partial(begin, ledger, number, dispatch)):
-            _wait_for(engine, _fill_slots(engine, dispatch, key, number))
+            # Named in a step, since another worker that takes this up must find them by the names they were begun by.
+            slots = engine.step("name", partial(_slots, dispatch, key))
+            _begin_slots(engine, slots, number)
+            _wait_for(engine, slots)
     finally:
         engine.step("count", partial(ledger.end_round, number, which))
 
@@ -45,11 +48,14 @@ def _slot(
     engine.step("finish", partial(ledger.finish, number))
 
 
-def _fill_slots(engine: Engine, dispatch: Dispatch, key: str, number: int) -> list[str]:
-    slots = [f"{key}-{dispatch.worker}-{n}" for n in range(dispatch.transport.connections)]
+def _slots(dispatch: Dispatch, key: str) -> list[str]:
+    """The keys of this worker's slots in a round."""
+    return [f"{key}-{dispatch.worker}-{place}" for place in range(dispatch.transport.connections)]
+
+
+def _begin_slots(engine: Engine, slots: list[str], number: int) -> None:
     for place, slot in enumerate(slots):
         engine.begin(slot, "slot", number, place)
-    return slots
 
 
 def _wait_for(engine: Engine, keys: list[str]) -> None:
@@ -80,7 +86,7 @@ def take_up(ledger: Ledger, dispatch: Dispatch, engine: Engine, at: datetime) ->
         engine.begin(key, "edition", number, ledger.round(number))
         keys.append(key)
         if ledger.sums(number).state == "running":
-            _fill_slots(engine, dispatch, key, number)
+            _begin_slots(engine, _slots(dispatch, key), number)
     return keys
 
 

@@ -8,9 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from pipeline.delivery.edition import due, edition, seeds
+from pipeline.delivery.dkim import Signer
+from pipeline.delivery.edition import Edition, due, edition, seeds
 from pipeline.delivery.ledger import LEASE, Claim, Ledger, Slot, Sums
-from pipeline.delivery.message import Letters, example
+from pipeline.delivery.message import Letters, example, example_links
 from pipeline.delivery.pace import UNLIMITED, Paces
 from pipeline.delivery.tokens import Tokens
 from pipeline.delivery.transport import Connection, Outcome, Transport
@@ -41,7 +42,7 @@ class Dispatch:
     """How mail leaves: what carries it, in whose name, how fast.
 
     hold: an uncertain message waits for a person. per_connection: messages before a connection is made anew; 0 is
-    without limit. worker: the name of this process.
+    without limit. worker: the name of this process. signers: of all messages. bounces: the mailbox for what comes back.
     """
 
     transport: Transport
@@ -51,11 +52,17 @@ class Dispatch:
     hold: bool = False
     per_connection: int = 0
     worker: str = "here"
+    signers: tuple[Signer, ...] = ()
+    bounces: str = ""
 
     def letters(self, ledger: Ledger, number: int) -> Letters:
         """An edition, of which each recipient's message is made."""
-        frozen = ledger.edition(number)
-        return Letters(frozen, number, self.tokens.secret, self.tokens.links(frozen.mailing_list))
+        return self.written(ledger.edition(number), number)
+
+    def written(self, frozen: Edition, number: int = 0) -> Letters:
+        """The same of an edition that the ledger does not know."""
+        links = self.tokens.links(frozen.mailing_list)
+        return Letters(frozen, number, self.tokens.secret, links, self.signers, self.bounces)
 
 
 def waiting(
@@ -81,7 +88,8 @@ def freeze(
 ) -> int:
     """The number of an episode's edition for a list, frozen now if it was not yet; before `starts` nobody gets it."""
     frozen = edition(publication, name, listing, *parts(listing))
-    example(frozen)  # a message that cannot be made is refused before anyone is planned
+    links = example_links(publication.service.url)
+    example(frozen, links)  # a message that cannot be made is refused before anyone is planned
     return ledger.freeze(frozen, seeds(publication, name), at, starts=starts)
 
 

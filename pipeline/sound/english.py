@@ -49,6 +49,7 @@ _MAGNITUDES = {
     "k": "thousand", "K": "thousand", "m": "million", "M": "million", "mn": "million",
     "b": "billion", "B": "billion", "bn": "billion", "t": "trillion", "T": "trillion", "tn": "trillion",
     "thousand": "thousand", "million": "million", "billion": "billion", "trillion": "trillion",
+    "lakh": "lakh", "crore": "crore",
 }  # fmt: skip
 _MAGNITUDE = rf"(?:[\s-]?(?P<magnitude>{_any(_MAGNITUDES)})(?!\w))"
 _MOST_DIGITS = 15
@@ -137,7 +138,96 @@ def _mailbox(found: re.Match[str]) -> str:
 def _address(found: re.Match[str]) -> str:
     host, _, path = re.sub(r"^(https?://)?(www\.)?", "", found[0]).partition("/")
     pages = [part for part in re.split(r"[?#]", path)[0].split("/") if part]
+    host = host.replace(":", " port ")
     return " slash ".join(_dotted(name) for name in (host, *pages))
+
+
+# --- names that are read in a way of their own
+
+_NAMES = {
+    "SaaS": "sass", "PaaS": "pass", ".NET": "dot net", "C#": "C sharp", "F#": "F sharp", "TL;DR": "T L D R",
+    "WWI": "World War one", "WWII": "World War two", "401(k)": "four oh one K", "50-50": "fifty-fifty",
+    "50/50": "fifty-fifty", "16:9": "sixteen by nine", "4:3": "four by three", "21:9": "twenty-one by nine",
+    "w/": "with", "c/o": "care of", "JSON": "Jason", "GIFs": "gifs", "LaTeX": "lah-tech", "OAuth": "O auth",
+}  # fmt: skip
+
+
+@_rule(rf"(?<![\w/.])(?:{_any(_NAMES)})(?!\w|[.,:/]\d)")
+def _name(found: re.Match[str]) -> str:
+    return _NAMES[found[0]]
+
+
+@_rule(r"(?<=[A-Za-z])\.js\b")
+def _name_with_dot(found: re.Match[str]) -> str:
+    return " J S"
+
+
+@_rule(r"(?<!\w)#(?=[A-Za-z])")
+def _hashtag(found: re.Match[str]) -> str:
+    return "hashtag "
+
+
+# --- figures as they are written elsewhere
+
+_LOW = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_HIGH = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+
+
+@_rule(r"[₀-₉]+")
+def _below(found: re.Match[str]) -> str:
+    return found[0].translate(_LOW)
+
+
+@_rule(r"(?<![\w.,])(?P<base>\d+)(?:\s?\^\s?(?P<plain>[-−]?\d+)|(?P<high>⁻?[⁰¹²³⁴-⁹]+))(?!\w)")
+def _power(found: re.Match[str]) -> str:
+    power = (found["plain"] or found["high"].translate(_HIGH)).replace("−", "-")
+    words = ("minus " if power[0] == "-" else "") + cardinal(power.lstrip("-"))
+    return f"{cardinal(found['base'])} to the power of {words}"
+
+
+@_rule(r"(?<![\w.])(?:\+\d{1,2}[\s.-])?(?:\(\d{3}\)\s?|\d{3}[\s.-])\d{3}[\s.-]\d{4}(?!\w|[.,]\d)")
+def _telephone(found: re.Match[str]) -> str:
+    plus = "plus " if found[0][0] == "+" else ""
+    return plus + ", ".join(_one_by_one(group) for group in re.findall(r"\d+", found[0]))
+
+
+@_rule(r"(?<![\w.,+])\d{1,3}(?: \d{3}){2,}(?!\s?[\w.,]?\d)")
+def _spaced_thousands(found: re.Match[str]) -> str:
+    return found[0].replace(" ", ",")
+
+
+@_rule(r"(?<![\w.])\d+(?:\.\d+){2,}(?![\w])")
+def _numbers_with_dots(found: re.Match[str]) -> str:
+    return " point ".join(cardinal(part) for part in found[0].split("."))
+
+
+@_rule(r"(?<![\w.,])(?P<feet>\d)['’′](?P<inches>\d{1,2})[\"”″]")
+def _height(found: re.Match[str]) -> str:
+    return f"{cardinal(found['feet'])} foot {cardinal(found['inches'])}"
+
+
+@_rule(r"(?<![\w.,])(?P<first>\d\d?)(?P<last>20|40|60|80)p\b")
+def _lines_of_a_screen(found: re.Match[str]) -> str:
+    return f"{cardinal(found['first'])} {cardinal(found['last'])} P"
+
+
+@_rule(
+    r"(?P<until>\d(?::\d\d|bn|tn|mn|[kKmMbBtTx×%]|\s?[ap]\.?m\.?)|\b(?:noon|midnight))\s?[-–]\s?",
+    r"(?=[$€£¥₹~]?\d|noon\b|midnight\b)",
+)
+def _until(found: re.Match[str]) -> str:
+    return f"{found['until']} to "
+
+
+_ROUND = {
+    "10s": "tens", "100s": "hundreds", "1000s": "thousands", "1,000s": "thousands",
+    "10,000s": "tens of thousands", "100,000s": "hundreds of thousands",
+}  # fmt: skip
+
+
+@_rule(rf"(?<![\w.,$€£])(?:{_any(_ROUND)})(?=\sof\b)")
+def _round(found: re.Match[str]) -> str:
+    return _ROUND[found[0]]
 
 
 # --- days and hours
@@ -146,8 +236,8 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_SHORT = [rf"{month[:3]}\." for month in _MONTHS if len(month) > 3]
-_MONTH = rf"(?P<month>{'|'.join([*_MONTHS, *_SHORT])}|Sept\.)"
+_SHORT = [rf"{month[:3]}\b\.?" for month in _MONTHS if len(month) > 3]
+_MONTH = rf"(?P<month>{'|'.join([*_MONTHS, *_SHORT])}|Sept\b\.?)"
 _DAY = r"(?P<day>[12]\d|3[01]|0?[1-9])(?:st|nd|rd|th)?"
 _YEAR = r"(?:,?\s(?P<year>1[1-9]\d\d|20\d\d)(?!\w|[.,]\d))?"
 
@@ -160,9 +250,24 @@ def _in_year(found: re.Match[str]) -> str:
     return f", {year(found['year'])}" if found["year"] else ""
 
 
-@_rule(r"(?<![\w-])(?P<year>\d{4})-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])(?![\w-])")
+@_rule(
+    r"(?<![\w/-])(?P<year>1[1-9]\d\d|20\d\d)(?P<mark>[-/])(?P<month>0[1-9]|1[0-2])(?P=mark)",
+    r"(?P<day>0[1-9]|[12]\d|3[01])(?![\w/-])",
+)
 def _iso_date(found: re.Match[str]) -> str:
     return f"{_MONTHS[int(found['month']) - 1]} {ordinal(found['day'])}{_in_year(found)}"
+
+
+@_rule(
+    r"(?<![\w/.])(?P<one>0?[1-9]|[12]\d|3[01])/(?P<two>0?[1-9]|[12]\d|3[01])/(?P<year>1[1-9]\d\d|20\d\d)(?![\w/])"
+)
+def _date_with_slashes(found: re.Match[str]) -> str:
+    """The month first, as in America, but where it can be none."""
+    one, two = int(found["one"]), int(found["two"])
+    month, day = (two, one) if one > 12 else (one, two)
+    if month > 12:
+        return found[0]
+    return f"{_MONTHS[month - 1]} {ordinal(str(day))}{_in_year(found)}"
 
 
 @_rule(rf"(?<![\w.,$€£]){_DAY}(?:{_DASH}(?P<until>\d\d?))?\s(?:of\s)?{_MONTH}(?![a-z]){_YEAR}")
@@ -172,9 +277,27 @@ def _day_first(found: re.Match[str]) -> str:
     return f"{the}{ordinal(found['day'])}{until} of {_month(found['month'])}{_in_year(found)}"
 
 
-@_rule(rf"\b{_MONTH}\s{_DAY}(?![\w%]|[.,]\d){_YEAR}")
+@_rule(
+    rf"\b{_MONTH}\s{_DAY}(?:{_DASH}(?P<until>[12]\d|3[01]|[1-9])(?:st|nd|rd|th)?)?(?![\w%:]|[.,]\d){_YEAR}"
+)
 def _month_first(found: re.Match[str]) -> str:
-    return f"{_month(found['month'])} {ordinal(found['day'])}{_in_year(found)}"
+    until = f" to {ordinal(found['until'])}" if found["until"] else ""
+    return f"{_month(found['month'])} {ordinal(found['day'])}{until}{_in_year(found)}"
+
+
+@_rule(rf"\b(?P<month>{'|'.join(_SHORT)}|Sept\b\.?)(?=\s(?:1[1-9]\d\d|20\d\d)\b)")
+def _month_alone(found: re.Match[str]) -> str:
+    return _month(found["month"])
+
+
+@_rule(r"\bFY\s?(?:20)?(?P<year>\d\d)\b")
+def _fiscal_year(found: re.Match[str]) -> str:
+    return f"fiscal year {year('20' + found['year'])}"
+
+
+@_rule(r"(?<![\w:.,])(?P<hours>\d\d?):(?P<minutes>[0-5]\d):(?P<seconds>[0-5]\d)(?![\w:]|[.,]\d)")
+def _clock(found: re.Match[str]) -> str:
+    return f"{cardinal(found['hours'])} {_alone(found['minutes'])} {_alone(found['seconds'])}"
 
 
 @_rule(
@@ -228,9 +351,30 @@ def _money(found: re.Match[str]) -> str:
         parts = [_count(whole, land + one, land + many), _count(rest, cent, cents)]
         sign = [_SIGNS[found["sign"]]] if found["sign"] else []
         return " ".join([*sign, " and ".join(filter(None, parts)) or f"zero {many}"])
-    if found["hyphen"] or found["behind"]:  # a thirteen-billion-dollar deal
+    if found["hyphen"] or found["behind"] or _describes(found):  # a thirteen-billion-dollar deal
         return f"{_amount(found)} {land}{one}".replace(" ", "-") + (found["behind"] or "")
     return f"{_amount(found)} {land}{one if _is_one(found) else many}"
+
+
+_ON_ITS_OWN = "(?:a|an|and|as|at|but|by|each|for|from|in|into|is|more|of|on|or|over|per|so|than|that|the|to|was|with)"
+"""Words behind a sum that it does not describe."""
+
+
+def _describes(found: re.Match[str]) -> bool:
+    """Whether a sum stands between an article and the thing that it is the price of: a $2m house."""
+    before, behind = found.string[: found.start()], found.string[found.end() :]
+    return bool(
+        re.search(r"\b[Aa]n?\s$", before) and re.match(rf"\s(?!{_ON_ITS_OWN}\b)[a-z]{{2,}}", behind)
+    )
+
+
+@_rule(rf"(?<![\w.,])(?P<low>{_NUMBER})\s?¢")
+def _cents(found: re.Match[str]) -> str:
+    return (
+        _count(found["low"], "cent", "cents")
+        if "." not in found["low"]
+        else _amount(found) + " cents"
+    )
 
 
 def _count(number: str, one: str, many: str) -> str:
@@ -266,7 +410,10 @@ _UNITS = {
     "Gbit/s": "gigabit per second", "kB/s": "kilobyte per second", "MB/s": "megabyte per second",
     "GB/s": "gigabyte per second", "TB/s": "terabyte per second", "km²": "square kilometer",
     "m²": "square meter", "m³": "cubic meter", "°C": "degree Celsius", "°F": "degree Fahrenheit",
-    "°": "degree", "pp": "percentage point",
+    "°": "degree", "pp": "percentage point", "bp": "basis point", "bps": "basis point", "ft": "foot",
+    "sq ft": "square foot", "sq. ft.": "square foot", "yd": "yard", "yr": "year", "yrs": "year", "mo": "month",
+    "mos": "month", "gal": "gallon", "mins": "minute", "secs": "second", "GWe": "gigawatt", "FLOPS": "flop",
+    "PFLOPS": "petaflop", "TFLOPS": "teraflop",
 }  # fmt: skip
 
 
@@ -290,7 +437,7 @@ def _resolution(found: re.Match[str]) -> str:
     return f"{cardinal(found['low'])} K"
 
 
-@_rule(rf"{_AMOUNT}-?(?P<magnitude>[kKMBT]|bn|tn)(?P<plus>\+)?(?!\w)")
+@_rule(rf"{_AMOUNT}(?P<magnitude>[kKMBT]|bn|tn)(?P<plus>\+)?(?!\w)")
 def _magnitude(found: re.Match[str]) -> str:
     return _amount(found)
 
@@ -306,14 +453,18 @@ def _decade(found: re.Match[str]) -> str:
     return words[:-1] + "ies" if words.endswith("y") else words + "s"
 
 
-@_rule(rf"{_AMOUNT}(?P<hyphen>-|\s?)(?P<unit>{_any(_UNITS)})(?![\w/²³])")
+@_rule(rf"{_AMOUNT}(?P<hyphen>-|\s?)(?P<unit>{_any(_UNITS)})(?![\w/²³])(?:\.(?=\s[a-z]))?")
 def _unit(found: re.Match[str]) -> str:
     words = _UNITS[found["unit"]]
     if found["hyphen"] == "-" or _is_one(found) or words.endswith("hertz"):
         return f"{_amount(found)} {words}"
     counted = re.match(r"degree|\w+(?= per )", words)  # kilometers per hour, but kilowatt hours
     end = counted.end() if counted else len(words)
-    return f"{_amount(found)} {words[:end]}s{words[end:]}"
+    return f"{_amount(found)} {_several(words[:end])}{words[end:]}"
+
+
+def _several(word: str) -> str:
+    return word.replace("foot", "feet") if word.endswith("foot") else word + "s"
 
 
 @_rule(rf"\b(?P<number>\d[\d,]{{0,{_MOST_DIGITS - 1}}})(?:st|nd|rd|th)\b")
@@ -331,6 +482,11 @@ _FRACTIONS = {
     "1/2": "one half", "1/3": "one third", "2/3": "two thirds", "1/4": "one quarter",
     "3/4": "three quarters", "24/7": "twenty-four seven", "9/11": "nine eleven",
 }  # fmt: skip
+
+
+@_rule(r"(?<![\w.,/])(?P<whole>\d+)\s(?P<part>[12]/3|[13]/4|1/2)(?![\w/])")
+def _mixed_in_figures(found: re.Match[str]) -> str:
+    return f"{cardinal(found['whole'])} and {_FRACTIONS[found['part']].replace('one ', 'a ')}"
 
 
 @_rule(rf"(?<![\w./])(?:{_any(_FRACTIONS)})(?![\w/])")
@@ -358,7 +514,8 @@ def _per(found: re.Match[str]) -> str:
 _BEFORE_NUMBER = {
     "No.": "number", "Nos.": "numbers", "#": "number", "№": "number", "p.": "page", "pp.": "pages",
     "Fig.": "figure", "fig.": "figure", "Vol.": "volume", "vol.": "volume", "Ch.": "chapter",
-    "§": "section", "ca.": "around", "c.": "around", "est.": "estimated",
+    "§": "section", "Sec.": "section", "Art.": "article", "Eq.": "equation",
+    "ca.": "around", "c.": "around", "est.": "estimated",
 }  # fmt: skip
 _BEFORE_NAME = {
     "Dr.": "Doctor", "Dr": "Doctor", "Mr.": "Mister", "Mr": "Mister", "Mrs.": "Missus", "Mrs": "Missus",
@@ -379,7 +536,7 @@ def _before_number(found: re.Match[str]) -> str:
     return _BEFORE_NUMBER[found[0].strip()] + " "
 
 
-@_rule(rf"(?<![\w.])(?:{_any(_BEFORE_NAME)})\s(?=[A-Z]|{SAID})")
+@_rule(rf"(?<![\w.])(?:{_any(_BEFORE_NAME)})\s(?=[A-Z&]|and\b|{SAID})")
 def _before_name(found: re.Match[str]) -> str:
     return _BEFORE_NAME[found[0].strip()] + " "
 
@@ -407,6 +564,11 @@ def _counted(found: re.Match[str]) -> str:
     return f"{found['before']} "
 
 
+@_rule(r"\b(?P<name>[A-Z]{2,})[- ](?P<first>[1-9]\d)(?P<last>[1-9]\d)(?![\w%]|[.,]\d)")
+def _model(found: re.Match[str]) -> str:
+    return f"{found['name']} {cardinal(found['first'])} {cardinal(found['last'])}"
+
+
 @_rule(rf"(?<=[A-Za-z])-?(?=\d)|(?<=\d)-(?=[A-Z])|(?<={SAID})-?(?=\d)")
 def _letter_and_number(found: re.Match[str]) -> str:
     return " "
@@ -429,17 +591,27 @@ def _signed(found: re.Match[str]) -> str:
 
 @_rule(rf"(?P<low>{_NUMBER})(?P<letter>[A-Za-z])?")
 def _number(found: re.Match[str]) -> str:
+    if found["letter"] == "s":  # A100s
+        return _several(_alone(found["low"]))
     return _alone(found["low"]) + (f" {found['letter']}" if found["letter"] else "")
 
 
-_ROMAN = {
-    "II": "two", "III": "three", "IV": "four", "VI": "six", "VII": "seven", "VIII": "eight", "IX": "nine",
-}  # fmt: skip
+_FIGURES = {"I": 1, "V": 5, "X": 10, "L": 50}
+_MONARCHS = (
+    "Benedict|Catherine|Charles|Edward|Elizabeth|Francis|Frederick|George|Gustav|Harald|Henry|James|John|Leo|Louis|"
+    "Margrethe|Mary|Napoleon|Nicholas|Paul|Philip|Philippe|Pius|Ramesses|Richard|Urban|Wilhelm|William"
+)
 
 
-@_rule(rf"\b(?P<before>[A-Z][a-z]+) (?P<roman>{_any(_ROMAN)})\b")
+@_rule(
+    r"\b(?P<before>[A-Z][a-z]+) (?P<roman>L?X{0,3}(?:IX|IV|V?I{0,3}))(?<=[IVXL]{2})\b(?!\.\w)",
+)
 def _roman(found: re.Match[str]) -> str:
-    return f"{found['before']} {_ROMAN[found['roman']]}"
+    values = [_FIGURES[figure] for figure in found["roman"]]
+    number = sum(-v if v < after else v for v, after in zip(values, [*values[1:], 0], strict=True))
+    if re.fullmatch(_MONARCHS, found["before"]):
+        return f"{found['before']} the {ordinal(str(number))}"
+    return f"{found['before']} {cardinal(str(number))}"
 
 
 # --- letters and signs
@@ -451,6 +623,11 @@ _AS_WORDS = frozenset({
     "THE", "TO", "TWO", "UP", "WAS", "WE", "YOU",
 })  # fmt: skip
 _AS_LETTERS = frozenset({"AAAI", "ACLU", "IEEE", "IETF", "OECD"})
+
+
+@_rule(r"(?<=[A-Z])·(?=[A-Z])")
+def _point_between(found: re.Match[str]) -> str:
+    return " "
 
 
 @_rule(r"(?<!\bMc)(?<!\bMac)(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")

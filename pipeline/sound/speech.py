@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 from xml.etree.ElementTree import ParseError, XMLParser
 
 from pipeline.errors import TemplateError, suggestion
-from pipeline.sound.spoken import Run, spoken
+from pipeline.sound.spoken import Change, Run, heard
 
 AFTER_SENTENCE, AFTER_PARAGRAPH, BEFORE_HEADING = 0.35, 0.6, 1.0
 """Seconds of silence."""
@@ -23,7 +23,10 @@ ELEMENTS = ("speak", "p", "sub", "break", "mark", "voice")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """text: as written. spoken: what the voice is given. pause: seconds of silence after it."""
+    """text: as written. spoken: what the voice is given. pause: seconds of silence after it.
+
+    changes: where the two differ, and why.
+    """
 
     text: str
     spoken: str
@@ -31,6 +34,7 @@ class Sentence:
     pause: float
     paragraph: int
     line: int | None = None
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +81,20 @@ def _pieces(run: Run, start: int, ends: set[int]) -> Iterator[Run]:
         yield replace(run, written=run.written[begin:end])
 
 
+_SHORT = re.compile(
+    r"\b(?:approx|art|ca|ch|eq|est|excl|fig|incl|max|min|(?-i:No)|p|pp|sec|vol)\.\s*$", re.I
+)
+"""An abbreviation that a number follows."""
+
+
 def _ends(text: str, language: str) -> set[int]:
     """Where in a text its sentences end, white space behind them included."""
     from sentencex import segment
 
-    return set(accumulate(len(piece) for piece in segment(language.partition("-")[0], text)))
+    ends = accumulate(len(piece) for piece in segment(language.partition("-")[0], text))
+    return {
+        end for end in ends if not (_SHORT.search(text, 0, end) and text[end : end + 1].isdigit())
+    }
 
 
 def _joined(runs: list[Run]) -> list[Run]:
@@ -169,12 +182,17 @@ class _Reader:
     def _end_paragraph(self) -> None:
         before = len(self.sentences)
         for runs in in_sentences(self._runs, self.language):
-            words = spoken(runs, self.lexicon, self.language)
-            if any(character.isalnum() for character in words):
-                text = "".join(run.written for run in runs).strip()
+            found = heard(runs, self.lexicon, self.language)
+            if any(character.isalnum() for character in found.words):
                 self.sentences.append(
                     Sentence(
-                        text, words, self._voices[-1], AFTER_SENTENCE, self._paragraph, self._line
+                        "".join(run.written for run in runs).strip(),
+                        found.words,
+                        self._voices[-1],
+                        AFTER_SENTENCE,
+                        self._paragraph,
+                        self._line,
+                        found.changes,
                     )
                 )
         self._runs = []

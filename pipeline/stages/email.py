@@ -69,8 +69,9 @@ def examples(
     if publication.email and publication.lists:
         name = next(iter(publication.lists))
         frozen = edition.edition(publication, name, listing, html, text)
-        yield "eml", message.example(frozen)
-        html, text = message.parts(frozen)
+        links = message.example_links(publication.service.url)
+        yield "eml", message.example(frozen, links, publication.email.bounces)
+        html, text = message.parts(frozen, links)
     yield "html", html
     yield "txt", text
 

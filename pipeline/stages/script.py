@@ -11,14 +11,14 @@ from pipeline.errors import AuthorError, TemplateError, suggestion
 from pipeline.stage import Artifact, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from pipeline.model import Episode, Listing, Place, Publication
     from pipeline.sound.speech import Speech
     from pipeline.templates import Templates
 
 
-@stage(per="episode", libraries=("sentencex", "num2words2"))
+@stage(per="episode", libraries=("sentencex", "num2words2"), shown=".txt")
 def script(
     listing: Listing, episode: Episode, place: Place, publication: Publication, templates: Templates
 ) -> Iterator[Artifact]:
@@ -34,14 +34,38 @@ def script(
         place=place,
     )
     read = speech(ssml, publication.narration.lexicon, publication.language)
+    chapters = chapters_of(read, episode)
     made = {
         "language": publication.language,
-        "chapters": chapters_of(read, episode),
+        "chapters": chapters,
         "sentences": [asdict(sentence) for sentence in read.sentences],
     }
     yield Artifact(
         f"script/{listing.slug}.json", json.dumps(made, ensure_ascii=False, indent=1) + "\n"
     )
+    yield Artifact(f"script/{listing.slug}.txt", "\n".join(lines(read, chapters)) + "\n")
+
+
+BY = {"say": "  (say)", "lexicon": "  (lexicon)", "rules": ""}
+"""What stands behind a change that somebody asked for."""
+
+
+def lines(read: Speech, chapters: Iterable[Mapping[str, object]]) -> Iterator[str]:
+    """The script for people: a sentence a line, and under it what is said otherwise than it is written."""
+    begun = {chapter["sentence"]: chapter["title"] for chapter in chapters}
+    changed = sum(bool(sentence.changes) for sentence in read.sentences)
+    yield f"{len(read.sentences)} sentences; in {changed} of them words are said otherwise than they are written."
+    paragraph = -1
+    for number, sentence in enumerate(read.sentences):
+        if number in begun:
+            yield f"\n═══ {begun[number]}"
+        if sentence.paragraph != paragraph:
+            yield ""
+        paragraph = sentence.paragraph
+        voice = "" if sentence.voice == "default" else f"[{sentence.voice}] "
+        yield f"{voice}{sentence.text}"
+        for change in sentence.changes:
+            yield f"      {change.written} → {change.spoken or '(nothing)'}{BY[change.by]}"
 
 
 PLACES = ("{series}", "{unit}", "{number}", "{title}")
