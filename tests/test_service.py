@@ -6,9 +6,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import dkim
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from pipeline.delivery import private
+from pipeline.delivery.dkim import Signer
+from pipeline.delivery.notices import signed
 from tests.readers import (
     HOST,
     NOW,
@@ -198,6 +202,22 @@ def test_figures_are_for_who_names_the_secret(letter: Letter) -> None:
     told = letter.get("/metrics", Authorization="Bearer a-metrics-secret").body.decode()
     assert 'simulcast_events_total{what="mail",how="confirm"} 1' in told
     assert 'simulcast_events_total{what="/subscribe",how="202"} 1' in told
+
+
+def test_a_notice_is_signed_as_an_edition_is() -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    signer = Signer("small.example", "s1", "rsa", key)
+    head = b"From: post@small.example\r\nTo: ada@example.org\r\nSubject: a\r\n b\r\n\r\n"
+    content = head + b"Words \t and  more\r\n\r\n\r\n"
+
+    def record(name: bytes, **_: object) -> bytes:
+        assert name == b"s1._domainkey.small.example."
+        return signer.record().encode()
+
+    whole = signed(content, [signer])
+    assert whole.endswith(content)
+    assert dkim.verify(whole, dnsfunc=record)
+    assert not dkim.verify(whole.replace(b"Words", b"Other"), dnsfunc=record)
 
 
 def test_every_link_of_a_notice_leads_somewhere(letter: Letter) -> None:

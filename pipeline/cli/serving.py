@@ -110,15 +110,17 @@ def application(
         erase(session.root / OUTBOX, address)
 
     book: Ledger = ledger(session)
+    how = dispatch(session, publication, book)
     pages = Pages(session.root, publication)
     desk = Desk(
         book,
         publication,
         service,
-        dispatch(session, publication, book).transport,
+        how.transport,
         pages,
         lambda: datetime.fromtimestamp(clock(), UTC),
         erased,
+        how.signers,
     )
 
     def close() -> None:

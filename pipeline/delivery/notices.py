@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -11,10 +13,13 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 
 from pipeline.delivery.addresses import mailbox
+from pipeline.delivery.dkim import Seal, Signer, canonical_body
 from pipeline.delivery.edition import one_line
 from pipeline.delivery.message import Message
 from pipeline.model import Email
 from pipeline.templates import SLOT
+
+_FOLDED = re.compile(rb"\r\n(?![ \t])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,14 @@ class Notice:
 
 
 def message(
-    notice: Notice, email: Email, title: str, to: str, link: str, digest: str, at: datetime
+    notice: Notice,
+    email: Email,
+    title: str,
+    to: str,
+    link: str,
+    digest: str,
+    at: datetime,
+    signers: Sequence[Signer] = (),
 ) -> Message:
     """The message for one normalised address. title: of the list; digest: makes its Message-ID.
 
@@ -48,7 +60,16 @@ def message(
     escaped = {name: html.escape(value) for name, value in values.items()}
     out.add_alternative(_filled(notice.html, escaped), subtype="html", cte="quoted-printable")
     out.set_boundary(f"=_{digest}")
-    return Message(str(out["Message-ID"]), to, at, out.as_bytes())
+    content = signed(out.as_bytes(), signers)
+    return Message(str(out["Message-ID"]), to, email.bounces or sender.addr_spec, at, content)
+
+
+def signed(content: bytes, signers: Sequence[Signer]) -> bytes:
+    """A message with a DKIM signature of each signer in front."""
+    head, _, body = content.partition(b"\r\n\r\n")
+    lines = [line + b"\r\n" for line in _FOLDED.split(head)]
+    digest = hashlib.sha256(canonical_body(body).rstrip(b"\r\n") + b"\r\n").digest()
+    return b"".join(Seal(one, lines, ()).header(b"", digest) for one in signers) + content
 
 
 def _filled(part: str, values: Mapping[str, str]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline.delivery import notices, people, person, private, subscriptions
 from pipeline.delivery.addresses import key
 from pipeline.delivery.database import Database
+from pipeline.delivery.dkim import Signer
 from pipeline.delivery.people import Consent
 from pipeline.delivery.subscriptions import Preferences
 from pipeline.delivery.tokens import Tokens
@@ -36,11 +37,12 @@ class Desk:
         pages: Pages,
         clock: Callable[[], datetime],
         erase: Erase,
+        signers: Sequence[Signer] = (),
     ) -> None:
         self.book, self.publication, self.clock = book, publication, clock
         self.tokens = Tokens(book.secret, service)
         self.source = f"the form at {service}subscribe"
-        self._pages, self._erase = pages, erase
+        self._pages, self._erase, self._signers = pages, erase, signers
         self._connection = transport.connect()
 
     # --- who asks for a list
@@ -69,6 +71,7 @@ class Desk:
             f"{self.tokens.service}{purpose}/{asked.token}",
             self.tokens.digest("notice", asked.subscriber, asked.mail, wish.at.isoformat()),
             wish.at,
+            self._signers,
         )
         for outcome in self._connection.deliver([message]):
             if outcome.state in ("deferred", "unknown"):
