@@ -23,6 +23,9 @@ DEEPEST = 40
 """Blocks nested deeper are refused: the parser would drop them silently, and no medium can show them."""
 
 
+_READERS = re.compile(r"[a-z][\w-]*=[^\s=]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
     """What a fenced div of one kind takes: attributes, and whether its body is a list of bold-termed entries."""
@@ -414,6 +417,9 @@ class _Reader:
     def _check_values(self, kind: str, attributes: Mapping[str, str], line: int) -> None:
         if kind in ("only", "except"):
             media = attributes["for"].split()
+            if any("=" in name for name in media):
+                self._check_readers(attributes["for"])
+                return
             for name in media:
                 if name not in MEDIA:
                     raise self.refuse(
@@ -439,6 +445,15 @@ class _Reader:
             )
         if kind == "audio":
             self.file(attributes["src"], line)
+
+    def _check_readers(self, written: str) -> None:
+        """for="list=readers plan=paid": readers of the email, by their list or what is known of them."""
+        for one in written.split():
+            if not _READERS.fullmatch(one):
+                raise self.refuse(
+                    f'for="{written}": "{one}" names no readers; write media, or list=readers, or an '
+                    "attribute of subscribers as plan=paid"
+                )
 
     def entries(self, node: SyntaxTreeNode, kind: str, line: int) -> tuple[Block, ...]:
         lists = [child for child in node.children if child.type in ("bullet_list", "ordered_list")]

@@ -266,6 +266,7 @@ EpisodeType = Literal["full", "trailer", "bonus"]
 class Listing(Written):
     """An episode as a list shows it: its front matter and names, never its body.
 
+    translations: where it can be read in another language, by the tag of that language.
     waive: codes of `check` that are let pass, each with the reason; no part of what is made from it.
     """
 
@@ -284,6 +285,7 @@ class Listing(Written):
     season: int | None = None
     explicit: bool | None = None
     recording: str = ""
+    translations: Mapping[str, str] = field(default_factory=dict)
     waive: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     guests: tuple[str | Guest, ...] = ()
     podcast: EpisodeTags = field(default_factory=EpisodeTags)

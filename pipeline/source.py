@@ -29,10 +29,17 @@ SERIES_SHOWN = 12
 RECORDINGS = (".wav", ".flac", ".mp3", ".m4a")
 OTHER_SOUNDS = (".aac", ".aif", ".aiff", ".mov", ".mp4", ".oga", ".ogg", ".opus", ".wma")
 
-OURS = frozenset({"about", "archive", "artwork", "audio", "feeds", "people", "static", "subscribe"})
+OURS = frozenset(
+    {
+        *("about", "archive", "artwork", "audio", "feeds"),
+        *("people", "search", "series", "static", "subscribe"),
+    }
+)
 """Folders of the site; an episode named like one would take its place."""
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_WEB = re.compile(r"https?://[^/\s]+")
 _NUMBERED = re.compile(r"(\d+)(-|$)")
 _NOT_AUTHORS = {
     "slug": "is the folder's name; rename the folder instead",
@@ -296,6 +303,14 @@ def _check_listing(listing: Listing, where: str, line: Any) -> None:
             f"updated: {listing.updated} is before published: {listing.published}",
             code="E129",
         )
+    for tag, address in listing.translations.items():
+        if not (_LANGUAGE.fullmatch(tag) and _WEB.match(address)):
+            raise AuthorError(
+                where,
+                line(("translations",)),
+                f'translations: "{tag}: {address}" is not a language and an address; '
+                'write "de: https://example.org/06/"',
+            )
 
 
 def _repeated_numbers(

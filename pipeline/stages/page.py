@@ -63,6 +63,7 @@ def page(
         "audio": _audio(heard, links, publication) if heard else None,
         "chapters": marks,
         "captions": _beside(transcript, ".vtt"),
+        "waveform": "",
         "transcript_page": _beside(transcript, ".html"),
         "spoken": list(_spoken(lines, marks)),
         "data": _data(publication, listing, heard),

@@ -1,4 +1,4 @@
-"""What surrounds the episodes on the web: home, archive, subscribe, about, and what machines look for."""
+"""What surrounds the episodes on the web: home, archive, series, subscribe, about, and what machines look for."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 ON_HOME = 10
 """How many earlier episodes the home page lists."""
 ON_PAGE = 100
-"""How many episodes a page of the archive holds, counted from the oldest: a full page never changes again."""
+"""How many episodes a page of the archive or the series holds, counted from the oldest: a full page never changes."""
 PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.xsl", "feed.css")
-COVER, ICON, FEED = 640, 192, 144
+COVER, ICON, FEED, TAB = 640, 192, 144, 48
 """Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
 
 
@@ -39,6 +39,7 @@ def site(
     """The pages around the episodes, the theme's style, the artwork, the sitemap, and a style for the feeds."""
     yield from _pages(publication, episodes, templates, files, audio)
     yield from _archive(publication, episodes, templates)
+    yield from _series(publication, episodes, templates)
     for name in PLAIN:
         values = {
             "publication": publication,
@@ -113,7 +114,13 @@ def _audio(heard: media.Enclosure, publication: Publication) -> Mapping[str, Any
     from pipeline.inlines import Links
 
     url = Links(publication.url, "index.html").to(heard.path)
-    return {"url": url, "duration": heard.duration, "size": heard.size, "type": heard.type}
+    return {
+        "url": url,
+        "duration": heard.duration,
+        "size": heard.size,
+        "type": heard.type,
+        "waveform": "",
+    }
 
 
 def _catalogue(publication: Publication) -> tuple[SeriesEntry, ...]:
@@ -199,7 +206,42 @@ def _years(listings: Iterable[Listing]) -> list[tuple[int, list[Listing]]]:
 def _lasting(count: int) -> list[str]:
     """The pages that a search engine should know, beside the episodes."""
     full = [_numbered(number) for number in range(1, _archive_pages(count))]
-    return ["index.html", "archive/index.html", *full, "subscribe/index.html", "about/index.html"]
+    lasting = ("index.html", "archive/index.html", "series/index.html", "subscribe/index.html")
+    return [*lasting, *full, "search/index.html", "about/index.html"]
+
+
+# --- the series -------------------------------------------------------------------------------------
+
+
+def _series(
+    publication: Publication, episodes: Sequence[Listing], templates: Templates
+) -> Iterator[Artifact]:
+    """The numbered episodes in their order, from the first."""
+    from pipeline.model import SeriesEntry
+
+    index = [*publication.series.entries]
+    index += [
+        SeriesEntry(one.number, one.title, one.subtitle, one.slug)
+        for one in episodes
+        if one.type == "full"
+    ]
+    index.sort(key=lambda entry: entry.number)
+    last = _archive_pages(len(index))
+    for number in range(1, last + 1):
+        path = _part(number)
+        values = {
+            "publication": publication,
+            "path": path,
+            "number": number,
+            "entries": index[(number - 1) * ON_PAGE : number * ON_PAGE],
+            "earlier": _part(number - 1) if number > 1 else "",
+            "later": _part(number + 1) if number < last else "",
+        }
+        yield Artifact(f"site/{path}", templates.render("web/series.html", at=path, **values))
+
+
+def _part(number: int) -> str:
+    return "series/index.html" if number == 1 else f"series/{number}/index.html"
 
 
 # --- artwork ----------------------------------------------------------------------------------------
@@ -213,6 +255,7 @@ def _artwork(publication: Publication, file: Path) -> Iterator[Artifact]:
     )
     yield Artifact("site/artwork/icon.png", _smaller(file, ICON, "PNG", optimize=True))
     yield Artifact("site/artwork/feed.png", _smaller(file, FEED, "PNG", optimize=True))
+    yield Artifact("site/artwork/tab.png", _smaller(file, TAB, "PNG", optimize=True))
 
 
 def _smaller(file: Path, side: int, format: str, **options: Any) -> bytes:

@@ -15,9 +15,9 @@
 <header class="masthead"><a class="wordmark" href="{{ to("index.html") }}">{{ publication.title }}</a></header>
 <main id="main">
 <header class="opening">
-<p class="kicker"><span><xsl:choose><xsl:when test="rss/channel/item/enclosure">Podcast feed</xsl:when><xsl:otherwise>Feed</xsl:otherwise></xsl:choose></span></p>
+<p class="kicker"><span><xsl:choose><xsl:when test="rss/channel/item/enclosure">{{ theme.words.podcast_feed }}</xsl:when><xsl:otherwise>{{ theme.words.feed }}</xsl:otherwise></xsl:choose></span></p>
 <h1><xsl:value-of select="rss/channel/title | atom:feed/atom:title"/></h1>
-<p class="subtitle">This is a feed. Copy its address from the address bar into a feed reader or podcast app, and new episodes come to you. <a href="{{ to("subscribe/index.html") }}">Other ways to subscribe</a></p>
+<p class="subtitle">{{ theme.words.what_a_feed_is }} <a href="{{ to("subscribe/index.html") }}">{{ theme.words.other_ways }}</a></p>
 </header>
 <section class="year">
 <ol class="rows" reversed="reversed">
