@@ -92,8 +92,8 @@ def application(
     session: Session, publication: Publication, site: Path, service: str, log: Log
 ) -> Any:
     """The application, and what closes it: files alone where the publication has no list to subscribe to."""
-    from pipeline.cli.mailing import OUTBOX, dispatch
-    from pipeline.cli.subscribing import ledger
+    from pipeline.cli.mailing import dispatch
+    from pipeline.cli.subscribing import OUTBOX, ledger
     from pipeline.delivery.erasing import erase
     from pipeline.web.app import Alone
     from pipeline.web.app import site as files

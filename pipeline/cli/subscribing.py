@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.delivery.subscribers import Imported
 
 LEDGER = Path(".simulcast") / "ledger.db"
+OUTBOX = Path("build") / "outbox"
 _list = click.option("--list", "name", default="", help="The list; needed where there are several.")
 
 
@@ -314,7 +315,6 @@ def feed(session: Session, address: str, revoke: bool) -> None:
 @everywhere
 def forget(session: Session, address: str) -> None:
     """Erase an address and all that is known of its owner, everywhere; no import brings it back."""
-    from pipeline.cli.mailing import OUTBOX
     from pipeline.delivery import people
     from pipeline.delivery.addresses import normalised
     from pipeline.delivery.erasing import erase
