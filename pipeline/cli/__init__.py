@@ -32,6 +32,7 @@ COMMANDS = {
     "withdraw": "identifying:withdraw",
     "move": "identifying:move",
     "subscribers": "subscribing:subscribers",
+    "bounces": "bouncing:bounces",
     "stages": "building:stages",
 }
 """Where each command lies: loaded when it is asked for, so that none pays for another's imports."""
