@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "building:check",
     "why": "building:why",
     "preview": "previewing:preview",
+    "serve": "serving:serve",
     "publish": "publishing:publish",
     "send": "mailing:send",
     "status": "mailing:status",

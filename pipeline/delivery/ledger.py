@@ -790,6 +790,7 @@ def _soft_in_a_row(connection: Connection, subscriber: int) -> int:
     latest = connection.scalars(
         select(deliveries.c.state)
         .where(
+            deliveries.c.edition.in_(select(editions.c.id)),  # so that rows are found by their key
             deliveries.c.subscriber == subscriber,
             deliveries.c.state.in_(("accepted", "refused")),
             deliveries.c.reason.not_like("%5.7.%"),
