@@ -516,3 +516,8 @@ def _ended(message: Message) -> bytes:
     if content.startswith(b".") or b"\n." in content:
         content = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
     return content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
+def log_in(server: Smtp) -> None:
+    """Open a connection as mail does, log in, and leave without sending. Raises OutsideError where that fails."""
+    _opened(server).quit()
