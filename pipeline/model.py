@@ -563,6 +563,10 @@ class Sound(Written):
     alternates: tuple[Literal["opus", "aac"], ...] = ()
 
 
+NOBODY = "none"
+"""In place of a narrator: what has no recording is not heard."""
+
+
 @dataclass(frozen=True, slots=True)
 class Narration(Written):
     """Which voice reads an episode that has no recording, and what it says around it.

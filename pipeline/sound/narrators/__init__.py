@@ -13,6 +13,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pipeline.errors import NarrationError, StageError, suggestion
+from pipeline.model import NOBODY
 from pipeline.processes import pool
 
 if TYPE_CHECKING:
@@ -145,11 +146,7 @@ def spoken_by(lines: list[Line], jobs: int) -> Iterator[tuple[Line, PCM]]:
     speakers: Executor = pool(count, "spawn") if hands == "processes" else ThreadPoolExecutor(count)
     with speakers:
         try:
-            # The longest first, so that none is left alone with a long one at the end.
-            waiting = {
-                speakers.submit(_say, line): line
-                for line in sorted(lines, key=lambda line: -len(line.text))
-            }
+            waiting = {speakers.submit(_say, line): line for line in lines}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         except BrokenProcessPool as error:
@@ -231,9 +228,6 @@ def trimmed_pcm(pcm: PCM, rate: int) -> PCM:
 
 
 # ── settings ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-NOBODY = "none"
-"""In place of a narrator: what has no recording is not heard."""
 
 SLOWEST, FASTEST = 0.5, 2.0
 """The speeds at which every voice is still understood."""
