@@ -473,46 +473,7 @@ def told(one: Sums) -> dict[str, Any]:
 # --- status, pause, resume, cancel --------------------------------------------------------------------
 
 
-@click.command()
-@click.argument("episode", required=False)
-@everywhere
-def status(session: Session, episode: str | None) -> None:
-    """The ledger's sums: of each edition, how many were accepted, refused, or are still to go."""
-    from pipeline.cli.terminal import answer, table
-
-    with ledger(session) as book:
-        found = book.editions()
-    if episode:
-        found = [one for one in found if _is(one, episode)]
-    if session.json:
-        answer({"editions": [told(one) for one in found]})
-    elif not found:
-        click.echo("Nothing was mailed yet.")
-    else:
-        states = ("accepted", "refused", "skipped", "planned", "sending", "deferred", "unknown")
-        names = ("audience", *states)
-        rows: list[tuple[str, ...]] = [("edition", "list", *names, "", "")]
-        rows += [
-            (
-                one.slug + (f", correction {one.revision}" if one.revision else ""),
-                one.mailing_list,
-                *(f"{getattr(one, n):,}" for n in names),
-                "adds up" if one.hold else "DOES NOT ADD UP",
-                f"for {one.starts}" if one.state == "scheduled" else one.state,
-            )
-            for one in found
-        ]
-        click.echo(table(rows))
-        for one in found:
-            if one.uncertain:
-                click.echo(
-                    f"{one.slug}: {one.uncertain:,} may have arrived twice, with one Message-ID."
-                )
-    if any(one.unknown or one.sending for one in found):
-        raise SystemExit(UNKNOWN)
-
-
-def _is(one: Sums, episode: str) -> bool:
+def named(one: Sums, episode: str) -> bool:
     number = one.slug.partition("-")[0].lstrip("0")
     return episode == one.slug or number == episode.lstrip("0")
 
@@ -523,7 +484,7 @@ def _each(
     """Change the editions of an episode; those that were changed, as they are now."""
     with ledger(session) as book:
         found = [
-            one for one in book.editions() if _is(one, episode) and name in ("", one.mailing_list)
+            one for one in book.editions() if named(one, episode) and name in ("", one.mailing_list)
         ]
         if not found:
             raise SimulcastError(f'no edition of "{episode}" was frozen; see "simulcast status"')
