@@ -52,18 +52,20 @@ FENCES: Mapping[str, Fence] = {
     "key-figures": _fence(optional="title", entries=True),
     "timeline": _fence(optional="title", entries=True),
     "round-up": _fence(optional="title", entries=True),
+    "soundbite": _fence(optional="title"),
     "audio": _fence("src title"),
     "embed": _fence("url title"),
 }
 """The schema of fenced divs. A new block type is one line here and one template per medium."""
 
 TAKEN = frozenset(
-    {"index.html", "card.png", "chapters.json", "episode.md"}
+    {"index.html", "card.png", "chapters.json", "episode.md", "waveform.svg", "loudness.svg"}
     | {f"transcript.{ending}" for ending in ("html", "json", "srt", "vtt")}
 )
 """Files that stand beside an episode's page anyway."""
 
-SPAN_ATTRIBUTES = frozenset({"say"})
+SPAN_ATTRIBUTES = frozenset({"class", "say", "title"})
+SPAN_CLASSES = frozenset({"soundbite"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -520,7 +522,7 @@ class _Reader:
                 )
             elif node.type == "span":
                 attributes = {key: str(value) for key, value in node.attrs.items()}
-                self._allow("[…]{…}", attributes, SPAN_ATTRIBUTES)
+                self._check_span(attributes)
                 yield Inline(
                     "span", children=tuple(self._inlines(node.children)), attributes=attributes
                 )
@@ -529,6 +531,14 @@ class _Reader:
                 yield Inline(kind, children=tuple(self._inlines(node.children)))
             else:
                 raise self.refuse(f"no inline type for Markdown {node.type}")
+
+    def _check_span(self, attributes: Mapping[str, str]) -> None:
+        self._allow("[…]{…}", attributes, SPAN_ATTRIBUTES)
+        for name in attributes.get("class", "").split():
+            if name not in SPAN_CLASSES:
+                raise self.refuse(f"[…]{{.{name}}} has no meaning" + suggestion(name, SPAN_CLASSES))
+        if "title" in attributes and "class" not in attributes:
+            raise self.refuse('[…]{title="…"} has no meaning; write [words]{.soundbite title="…"}')
 
     def _refuse_undefined(self, inline: SyntaxTreeNode) -> None:
         defined = {node.meta.get("label") for node in inline.walk() if node.type == "footnote_ref"}

@@ -244,7 +244,8 @@ def is_segment(block: Block) -> bool:
 
 
 def shown(blocks: Iterable[Block], medium: str) -> Iterator[Block]:
-    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing.
+    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing; a soundbite's
+    words stand among the others, since it is cut from what is heard.
 
     What is for email is for its plain text too: the two are one message, of which a reader sees one.
     """
@@ -258,6 +259,8 @@ def shown(blocks: Iterable[Block], medium: str) -> Iterator[Block]:
         elif block.kind in ("only", "except"):
             if names.isdisjoint(block.attributes["for"].split()) == (block.kind == "except"):
                 yield from shown(block.children, medium)
+        elif block.kind == "soundbite":
+            yield from shown(block.children, medium)
         else:
             yield block
 

@@ -12,7 +12,7 @@ import click
 
 from pipeline.cli.building import code, findings, run, slug_of, tell_findings, told_finding
 from pipeline.cli.options import Session, everywhere, moment
-from pipeline.cli.subscribing import database, ledger, list_named
+from pipeline.cli.subscribing import OUTBOX, database, ledger, list_named
 from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.model import Listing, Publication
     from pipeline.runner import Desk
 
-OUTBOX = Path("build") / "outbox"
 ENGINE = Path(".simulcast") / "engine.db"
 LOCK = Path(".simulcast") / "worker.lock"
 UNKNOWN = 4
