@@ -35,7 +35,9 @@ PARAGRAPH = (
         "&", "&amp;"
     )
 )
-TIMES = 7
+TIMES = 5
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
+"""A folder in memory: what a disk takes for a new file would drown what is compared."""
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
@@ -71,14 +73,23 @@ def rows(full: bool) -> Iterator[Row]:
     )
 
 
-def _child(what: str, size: int) -> dict[str, float]:
+def _child(what: str, *words: object) -> dict[str, float]:
     """A measurement in a process of its own, so that its memory is its own."""
-    command = [sys.executable, "-m", "tests.bench.feeds", what, str(size)]
+    command = [sys.executable, "-m", "tests.bench.feeds", what, *map(str, words)]
     ran = subprocess.run(
         command, check=True, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2]
     )
     found: dict[str, float] = json.loads(ran.stdout)
     return found
+
+
+def _measured(what: str, *words: str) -> tuple[float, float]:
+    if what == "one_more":
+        return one_more(int(words[0]))
+    taken = (
+        next_(*words) if what == "next" else {"ours": ours, "theirs": theirs}[what](int(words[0]))
+    )
+    return taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 # --- one more ---------------------------------------------------------------------------------------
@@ -116,19 +127,22 @@ def stages() -> dict[str, Stage]:
     return in_order(found)
 
 
-def one_more(size: int) -> float:
-    """Milliseconds of CPU that an episode more costs the feeds: its fragments, the pages, the newest documents."""
-    with tempfile.TemporaryDirectory() as folder:
+def one_more(size: int) -> tuple[float, float]:
+    """Milliseconds of CPU that one more episode costs the feeds, and the peak in MB, in processes of their own."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         root = Path(folder)
         small(root, SETTINGS, **{"e00001_x": _text(1)})
         for number in range(2, size + 1):
             _add(root, number)
         _build(root)
-        return statistics.median([_next(root, size + 1 + time_) for time_ in range(TIMES)][1:])
+        found = [_child("next", folder, size + 1 + time_) for time_ in range(TIMES)]
+    return statistics.median(one["ms"] for one in found), max(one["peak"] for one in found)
 
 
-def _next(root: Path, number: int) -> float:
-    _add(root, number)
+def next_(folder: str, number: str) -> float:
+    """One more episode in a folder: its fragments, the check of all pages, the newest documents, their libraries."""
+    root = Path(folder)
+    _add(root, int(number))
     desk = Desk(root, NOW, stages=stages())
     before = [one for one in desk.stages.values() if one.name not in MADE_HERE]
     build(desk, before)
@@ -173,7 +187,7 @@ def _text(number: int) -> str:
 
 def ours(size: int) -> float:
     """All fragments, kept on disk, and all documents made of them, by the stages' own functions."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         desk = desks.Desk(Path(folder))
         of = desks.publication()
         listings = tuple(
@@ -215,7 +229,7 @@ def _kept(folder: Path, one: Artifact) -> Made:
 def theirs(size: int) -> float:
     """The same feeds, each streamed into one file by lxml's xmlfile and json."""
     content = PARAGRAPH * 120
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         began = time.process_time()
         for name in ("rss.xml", "podcast.xml"):
             _stream(
@@ -319,7 +333,5 @@ def _entry(xf: Any, number: int, content: str) -> None:
 
 
 if __name__ == "__main__":
-    measure = {"one_more": one_more, "ours": ours, "theirs": theirs}[sys.argv[1]]
-    milliseconds = measure(int(sys.argv[2]))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"ms": milliseconds, "peak": peak}))
+    found = _measured(*sys.argv[1:])
+    print(json.dumps(dict(zip(("ms", "peak"), found, strict=True))))
