@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
+from pipeline.cli.terminal import Terminal
 from pipeline.errors import NarrationError, StageError
 from pipeline.runner import Desk, Report, Silent, build
 from pipeline.sound import narrators
@@ -355,3 +356,16 @@ def test_the_script_is_shown_with_what_is_said_otherwise(tmp_path: Path) -> None
         main, ["script", "1", "--root", str(tmp_path), "--now", NOW.isoformat(), "--json"]
     )
     assert json.loads(again.stdout)["reused"] == 1
+
+
+def test_progress_tells_the_time_that_is_left(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter([0.0, 0.0, 30.0])
+    monkeypatch.setattr("pipeline.cli.terminal.time.monotonic", lambda: next(clock))
+    terminal = Terminal(quiet=False)
+    terminal.begin("narration", 1)
+    terminal.progress("narration", SLUG, 40, 140, "sentences")  # those that were kept
+    terminal.progress("narration", SLUG, 60, 140, "sentences")
+    told = capsys.readouterr().err
+    assert "60 of 140 sentences, about 2 min 0 s left" in told

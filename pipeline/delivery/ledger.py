@@ -213,6 +213,12 @@ class Ledger(Database):
             chosen = _audience(row.list, seeded, row.aimed["received"]).subquery()
             return int(connection.scalar(select(func.count()).select_from(chosen)) or 0)
 
+    def received(self, name: str, numbers: Sequence[int]) -> int:
+        """How many of a list a correction of these editions would go to now."""
+        with self.transaction() as connection:
+            chosen = _audience(list_id(connection, name), (), numbers).subquery()
+            return int(connection.scalar(select(func.count()).select_from(chosen)) or 0)
+
     def mailed(self, name: str) -> list[Mailed]:
         """The episodes of which the list has an edition that was not cancelled before anyone had it."""
         query = (
@@ -784,6 +790,7 @@ def _soft_in_a_row(connection: Connection, subscriber: int) -> int:
     latest = connection.scalars(
         select(deliveries.c.state)
         .where(
+            deliveries.c.edition.in_(select(editions.c.id)),  # so that rows are found by their key
             deliveries.c.subscriber == subscriber,
             deliveries.c.state.in_(("accepted", "refused")),
             deliveries.c.reason.not_like("%5.7.%"),

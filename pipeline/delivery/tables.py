@@ -188,7 +188,6 @@ deliveries = Table(
     Column("reason", Text, nullable=False),
     sqlite_with_rowid=False,
 )
-Index("deliveries_by_subscriber", deliveries.c.subscriber)
 Index(
     "deliveries_to_try",
     deliveries.c.edition,

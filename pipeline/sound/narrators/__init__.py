@@ -146,11 +146,7 @@ def spoken_by(lines: list[Line], jobs: int) -> Iterator[tuple[Line, PCM]]:
     speakers: Executor = pool(count, "spawn") if hands == "processes" else ThreadPoolExecutor(count)
     with speakers:
         try:
-            # The longest first, so that none is left alone with a long one at the end.
-            waiting = {
-                speakers.submit(_say, line): line
-                for line in sorted(lines, key=lambda line: -len(line.text))
-            }
+            waiting = {speakers.submit(_say, line): line for line in lines}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         except BrokenProcessPool as error:
