@@ -24,6 +24,7 @@ def fragment(
     chapters: Artifacts,
     transcript: Artifacts,
     art: Artifacts,
+    soundbites: Artifacts,
 ) -> Iterator[Artifact]:
     """An episode as each feed carries it: RSS, Atom, JSON Feed and, where it is heard, podcast."""
     from pipeline.feeds import xml
@@ -38,7 +39,9 @@ def fragment(
     yield Artifact(f"{name}.atom.xml", forms.atom(atom_guid(listing)))
     yield Artifact(f"{name}.json", item(publication, one))
     if one.sound:
-        yield from _heard(publication, name, one, forms, Beside(audio, chapters, transcript, art))
+        yield from _heard(
+            publication, name, one, forms, Beside(audio, chapters, transcript, art, soundbites)
+        )
 
 
 def _heard(
