@@ -23,6 +23,9 @@ DEEPEST = 40
 """Blocks nested deeper are refused: the parser would drop them silently, and no medium can show them."""
 
 
+_READERS = re.compile(r"[a-z][\w-]*=[^\s=]+")
+
+
 @dataclass(frozen=True, slots=True)
 class Fence:
     """What a fenced div of one kind takes: attributes, and whether its body is a list of bold-termed entries."""
@@ -49,18 +52,20 @@ FENCES: Mapping[str, Fence] = {
     "key-figures": _fence(optional="title", entries=True),
     "timeline": _fence(optional="title", entries=True),
     "round-up": _fence(optional="title", entries=True),
+    "soundbite": _fence(optional="title"),
     "audio": _fence("src title"),
     "embed": _fence("url title"),
 }
 """The schema of fenced divs. A new block type is one line here and one template per medium."""
 
 TAKEN = frozenset(
-    {"index.html", "card.png", "chapters.json", "episode.md"}
+    {"index.html", "card.png", "chapters.json", "episode.md", "waveform.svg", "loudness.svg"}
     | {f"transcript.{ending}" for ending in ("html", "json", "srt", "vtt")}
 )
 """Files that stand beside an episode's page anyway."""
 
-SPAN_ATTRIBUTES = frozenset({"say"})
+SPAN_ATTRIBUTES = frozenset({"class", "say", "title"})
+SPAN_CLASSES = frozenset({"soundbite"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -414,6 +419,9 @@ class _Reader:
     def _check_values(self, kind: str, attributes: Mapping[str, str], line: int) -> None:
         if kind in ("only", "except"):
             media = attributes["for"].split()
+            if any("=" in name for name in media):
+                self._check_readers(attributes["for"])
+                return
             for name in media:
                 if name not in MEDIA:
                     raise self.refuse(
@@ -439,6 +447,15 @@ class _Reader:
             )
         if kind == "audio":
             self.file(attributes["src"], line)
+
+    def _check_readers(self, written: str) -> None:
+        """for="list=readers plan=paid": readers of the email, by their list or what is known of them."""
+        for one in written.split():
+            if not _READERS.fullmatch(one):
+                raise self.refuse(
+                    f'for="{written}": "{one}" names no readers; write media, or list=readers, or an '
+                    "attribute of subscribers as plan=paid"
+                )
 
     def entries(self, node: SyntaxTreeNode, kind: str, line: int) -> tuple[Block, ...]:
         lists = [child for child in node.children if child.type in ("bullet_list", "ordered_list")]
@@ -505,7 +522,7 @@ class _Reader:
                 )
             elif node.type == "span":
                 attributes = {key: str(value) for key, value in node.attrs.items()}
-                self._allow("[…]{…}", attributes, SPAN_ATTRIBUTES)
+                self._check_span(attributes)
                 yield Inline(
                     "span", children=tuple(self._inlines(node.children)), attributes=attributes
                 )
@@ -514,6 +531,14 @@ class _Reader:
                 yield Inline(kind, children=tuple(self._inlines(node.children)))
             else:
                 raise self.refuse(f"no inline type for Markdown {node.type}")
+
+    def _check_span(self, attributes: Mapping[str, str]) -> None:
+        self._allow("[…]{…}", attributes, SPAN_ATTRIBUTES)
+        for name in attributes.get("class", "").split():
+            if name not in SPAN_CLASSES:
+                raise self.refuse(f"[…]{{.{name}}} has no meaning" + suggestion(name, SPAN_CLASSES))
+        if "title" in attributes and "class" not in attributes:
+            raise self.refuse('[…]{title="…"} has no meaning; write [words]{.soundbite title="…"}')
 
     def _refuse_undefined(self, inline: SyntaxTreeNode) -> None:
         defined = {node.meta.get("label") for node in inline.walk() if node.type == "footnote_ref"}

@@ -266,6 +266,7 @@ EpisodeType = Literal["full", "trailer", "bonus"]
 class Listing(Written):
     """An episode as a list shows it: its front matter and names, never its body.
 
+    chapters: of a recording, by hand: "12:30 The money". abridged: its recording holds much less than its text.
     translations: where it can be read in another language, by the tag of that language.
     waive: codes of `check` that are let pass, each with the reason; no part of what is made from it.
     """
@@ -285,6 +286,8 @@ class Listing(Written):
     season: int | None = None
     explicit: bool | None = None
     recording: str = ""
+    chapters: tuple[str, ...] = ()
+    abridged: bool = False
     translations: Mapping[str, str] = field(default_factory=dict)
     waive: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     guests: tuple[str | Guest, ...] = ()
@@ -299,6 +302,18 @@ class Listing(Written):
     def changed(self) -> datetime:
         """When it last changed for a reader: `updated`, else `published`."""
         return self.updated or self.published
+
+
+_CHAPTER = re.compile(r"(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d)(?:\s*[-–—|])?\s+(\S.*)")
+
+
+def chapter(written: str) -> tuple[int, str] | None:
+    """When a chapter that an author wrote begins, in seconds, and its title; None where it is not one."""
+    found = _CHAPTER.fullmatch(written.strip())
+    if found is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()[:3])
+    return hours * 3600 + minutes * 60 + seconds, found[4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -546,6 +561,10 @@ class Sound(Written):
     bitrate: int = 96
     channels: Literal[1, 2] = 1
     alternates: tuple[Literal["opus", "aac"], ...] = ()
+
+
+NOBODY = "none"
+"""In place of a narrator: what has no recording is not heard."""
 
 
 @dataclass(frozen=True, slots=True)

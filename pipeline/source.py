@@ -15,7 +15,16 @@ from typing import Any
 
 from pipeline import identity, markdown
 from pipeline.errors import AuthorError, suggestion
-from pipeline.model import Episode, Listing, Page, Place, Publication, Recording, SeriesEntry
+from pipeline.model import (
+    Episode,
+    Listing,
+    Page,
+    Place,
+    Publication,
+    Recording,
+    SeriesEntry,
+    chapter,
+)
 from pipeline.written import Location, refuse_bad_dates, written
 
 LARGEST = 2_000_000
@@ -296,6 +305,7 @@ def _check_listing(listing: Listing, where: str, line: Any) -> None:
             f'number: {listing.number}, but the folder is "{listing.slug}"; let them agree',
             code="E127",
         )
+    _check_chapters(listing, where, line)
     if listing.updated and listing.updated < listing.published:
         raise AuthorError(
             where,
@@ -311,6 +321,25 @@ def _check_listing(listing: Listing, where: str, line: Any) -> None:
                 f'translations: "{tag}: {address}" is not a language and an address; '
                 'write "de: https://example.org/06/"',
             )
+
+
+def _check_chapters(listing: Listing, where: str, line: Any) -> None:
+    before = -1
+    for written_chapter in listing.chapters:
+        found = chapter(written_chapter)
+        if found is None:
+            raise AuthorError(
+                where,
+                line(("chapters",)),
+                f'chapters: "{written_chapter}" is no chapter; write a time and a title: "12:30 The money"',
+            )
+        if found[0] <= before:
+            raise AuthorError(
+                where,
+                line(("chapters",)),
+                f'chapters: "{written_chapter}" does not begin after the one before it',
+            )
+        before = found[0]
 
 
 def _repeated_numbers(

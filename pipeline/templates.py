@@ -238,16 +238,29 @@ def _environment(templates: Templates) -> Environment:
     return environment
 
 
+def is_segment(block: Block) -> bool:
+    """Whether a block is for some readers of the email, or for all others."""
+    return block.kind in ("only", "except") and "=" in block.attributes["for"]
+
+
 def shown(blocks: Iterable[Block], medium: str) -> Iterator[Block]:
-    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing.
+    """The blocks of one medium: `only` and `except` blocks give way to what they hold, or to nothing; a soundbite's
+    words stand among the others, since it is cut from what is heard.
 
     What is for email is for its plain text too: the two are one message, of which a reader sees one.
     """
     names = {medium, "email"} if medium == "text" else {medium}
     for block in blocks:
-        if block.kind in ("only", "except"):
+        if is_segment(block):
+            if "email" in names:
+                yield block
+            elif block.kind == "except":  # what everybody may read, nobody can be kept from
+                yield from shown(block.children, medium)
+        elif block.kind in ("only", "except"):
             if names.isdisjoint(block.attributes["for"].split()) == (block.kind == "except"):
                 yield from shown(block.children, medium)
+        elif block.kind == "soundbite":
+            yield from shown(block.children, medium)
         else:
             yield block
 
@@ -258,12 +271,23 @@ def _blocks(context: Context, blocks: Sequence[Block], folder: str = "blocks") -
     extension = EXTENSIONS[medium] if folder == "blocks" else ".html"
     environment = context.environment
     out = "".join(
-        environment.get_template(f"{medium}/{folder}/{block.kind}{extension}").render(
+        _segment(context, block, folder)
+        if is_segment(block)
+        else environment.get_template(f"{medium}/{folder}/{block.kind}{extension}").render(
             shared, block=block
         )
         for block in shown(blocks, medium)
     )
     return _safe(out, context)
+
+
+def _segment(context: Context, block: Block, folder: str) -> str:
+    """Blocks that are for some readers of the email, between marks that delivery finds."""
+    began = f"{SLOT}{block.kind}/{quote(block.attributes['for'], safe='=')}/"
+    inside = _blocks(context, block.children, folder)
+    if context["medium"] == "text":  # the tab keeps the line whole
+        return f"\n\n{began}\t{inside}\n\n{SLOT}end/\t"
+    return f"<!--{began}-->{inside}<!--{SLOT}end/-->"
 
 
 def _inlines(context: Context, found: Sequence[Inline]) -> Markup | str:

@@ -16,7 +16,30 @@ from lxml import etree
 from PIL import Image
 
 from pipeline.feeds.xml import NAMESPACES
-from pipeline.model import Feeds, Listing, Narration, Person, Podcast, Publication, Series
+from pipeline.model import (
+    Blocked,
+    Chat,
+    ContentLink,
+    EpisodeTags,
+    Feeds,
+    Funding,
+    Guest,
+    Listing,
+    Location,
+    Narration,
+    Person,
+    Picture,
+    Podcast,
+    Publication,
+    Recipient,
+    RemoteItem,
+    Season,
+    Series,
+    SocialInteract,
+    Txt,
+    UpdateFrequency,
+    Value,
+)
 from pipeline.source import pages
 from pipeline.stage import Artifacts, Made
 from pipeline.stages.archive import archive
@@ -53,7 +76,8 @@ class Desk:
         return Artifacts([self.made(f"entry/{listing.slug}.html", html)])
 
     def audio(self, listing: Listing, data: bytes = MP3, **facts: Any) -> Artifacts:
-        about = {"duration": 754.6, "size": len(data), "source": "narration"} | facts
+        about = {"duration": 754.6, "size": len(data), "source": "narration", "type": "audio/mpeg"}
+        about |= facts
         return Artifacts(
             [
                 self.made(f"site/audio/{listing.slug}.mp3", data),
@@ -216,8 +240,95 @@ HTML = (
 )
 
 
+PLACE = (
+    Location("Austin, TX", geo="geo:30.2672,-97.7431", osm="R113314", country="us"),
+    Location("here & <there>", "creator"),
+)
+PAY = (
+    Value(
+        (
+            Recipient("02d5c1bf8b940dc9cadca86d1b0a3c37fbe39cee", 90, name="A & B"),
+            Recipient(
+                "ada@wallet.example", 10, "lnaddress", fee=True, custom_key="7", custom_value="x"
+            ),
+        ),
+        suggested="0.00000005",
+    ),
+)
+FRIEND = RemoteItem(
+    "917393E3-1B1E-5CEF-ACE4-EDAA54E1F810", "https://friend.example/ä.xml", title="<Friend> & co"
+)
+POSTS = (
+    SocialInteract("activitypub", "https://s.example/@a/1", "@a", "https://s.example/@a", 1),
+    SocialInteract("disabled"),
+)
+
+
+def asked(chance: Random, words: Callable[..., str]) -> Podcast:
+    """A show that says something, or nothing, with each tag."""
+
+    def maybe(value: Any, none: Any = ()) -> Any:
+        return value if chance.random() < 0.5 else none
+
+    return Podcast(
+        owner=words(),
+        owner_email="ada@notes.example",
+        artwork="content/artwork/cover.png",
+        categories=("News > Tech News", "Health & Fitness"),
+        explicit=chance.random() < 0.5,
+        type=chance.choice(["episodic", "serial"]),
+        limit=chance.choice([1, 300]),
+        locked=chance.random() < 0.5,
+        medium=chance.choice(["podcast", "newsletter", "course"]),
+        license=chance.choice(["", "CC-BY-4.0", "https://l.example/täglich/own"]),
+        funding=chance.choice(
+            ["", "https://g.example/", (Funding("https://g.example/é", words()),) * 2]
+        ),
+        location=maybe(PLACE),
+        value=maybe(PAY),
+        chat=maybe(Chat("irc.example", "irc", "@a", "#all"), None),
+        txt=maybe((Txt(words(), "verify"), Txt("S6lpp-7ZCn8"))),
+        social_interact=maybe(POSTS),
+        update_frequency=maybe(
+            UpdateFrequency(words(), "FREQ=WEEKLY;BYDAY=MO", "2026-06-01", True), None
+        ),
+        podping=chance.random() < 0.5,
+        block=chance.choice([(), False, True, (Blocked(), Blocked("apple", yes=False))]),
+        podroll=maybe((FRIEND, FRIEND)),
+        remote_item=maybe((FRIEND,)),
+        publisher=maybe(FRIEND, None),
+        images=maybe((Picture("content/artwork/cover.png", "banner", words()),)),
+        seasons=maybe(
+            (
+                Season(
+                    1, words(1)[:200], explicit=True, license="cc0-1.0", location=PLACE, value=PAY
+                ),
+            )
+        ),
+    )
+
+
+def tagged(chance: Random, words: Callable[..., str]) -> EpisodeTags:
+    """An episode that says something, or nothing, with each tag."""
+
+    def maybe(value: Any, none: Any = ()) -> Any:
+        return value if chance.random() < 0.4 else none
+
+    return EpisodeTags(
+        display=maybe(words(), ""),
+        license=maybe("CC0-1.0", ""),
+        location=maybe(PLACE),
+        value=maybe(PAY),
+        funding=maybe((Funding("https://g.example/"),)),
+        chat=maybe(Chat("relay.example", "nostr"), None),
+        txt=maybe((Txt(words()),)),
+        social_interact=maybe(POSTS),
+        content_link=maybe((ContentLink("https://v.example/?a=1&b=ü", words()),)),
+    )
+
+
 def generated(seed: int) -> tuple[Publication, tuple[Listing, ...], dict[str, Any]]:
-    """A publication of 0 to 6 episodes whose every field is chosen by the seed."""
+    """A publication of 0 to 9 episodes whose every field is chosen by the seed."""
     chance = Random(seed)
 
     def words(limit: int = 3) -> str:
@@ -237,8 +348,10 @@ def generated(seed: int) -> tuple[Publication, tuple[Listing, ...], dict[str, An
         people=people,
         language=chance.choice(["en", "en-GB", "he", "zh-Hant"]),
         copyright=chance.choice(["", words()]),
-        feeds=Feeds(limit=chance.choice([1, 3, 50]), hub=chance.choice(["", "https://h.example/"])),
+        feeds=Feeds(limit=chance.choice([3, 4, 50]), hub=chance.choice(["", "https://h.example/"])),
         narration=Narration(notice=chance.choice(["", words()])),
+        podcast=asked(chance, words),
+        moved_from=chance.choice([(), ("https://old.example/",)]),
     )
     episodes = tuple(
         listing(
@@ -253,9 +366,41 @@ def generated(seed: int) -> tuple[Publication, tuple[Listing, ...], dict[str, An
             explicit=chance.choice([None, True, False]),
             image=chance.choice(["", "a b.png"]),
             updated=chance.choice([None, FIRST + timedelta(days=number, seconds=number + 1)]),
+            guests=chance.choice(
+                [(), (words()[:200], Guest("Grace & co", "Guest", href="https://g.example/ü"))]
+            ),
+            podcast=tagged(chance, words),
         )
-        for number in range(chance.randint(0, 6))
+        for number in range(chance.randint(0, 9))
     )
     marks = tuple((n * 100.5, words(1)) for n in range(chance.choice([0, 2, 3, 12])))
     silent = [one.slug for one in episodes if chance.random() < 0.3]
     return of, episodes, {"html": html, "silent": silent, "marks": marks}
+
+
+def extremes() -> dict[str, tuple[Publication, tuple[Listing, ...], dict[str, Any]]]:
+    """Publications at the edges: nothing at all, an archive of pages, 100 KB in a title, no audio anywhere."""
+    long = "So & so <on> ünd… " * 5000
+    many = tuple(listing(number) for number in range(1, 121))
+    loud = listing(1, title=long, summary=long, subtitle=long, keywords=(long,))
+    none = {"silent": [one.slug for one in SEASON]}
+    return {
+        "empty": (publication(), (), {}),
+        "archive": (publication(podcast=replace(publication().podcast, limit=1)), many, {}),
+        "few": (publication(feeds=Feeds(limit=2)), SEASON, {}),
+        "long": (publication(title=long[:5000], description=long), (loud,), {}),
+        "silent": (publication(), SEASON, none),
+    }
+
+
+def with_alternates(desk: Desk) -> bytes:
+    """The podcast item of an episode that has other audio files and soundbites."""
+    one = SEASON[1]
+    other = b"OggS" + bytes(900)
+    told = {"path": f"audio/{one.slug}.opus", "type": "audio/ogg; codecs=opus", "size": len(other)}
+    audio = desk.audio(one, alternates=[told | {"bitrate": 24, "duration": 754.6}])
+    audio = Artifacts([*audio, desk.made(f"site/audio/{one.slug}.opus", other)])
+    made = {one.slug: desk.fragment(publication(), one, "<p>All.</p>", audio=audio)}
+    (found,) = podcast.function(publication(), (one,), made, desk.files)
+    assert isinstance(found.content, bytes)
+    return found.content

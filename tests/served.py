@@ -12,6 +12,8 @@ from typing import Any
 
 from pipeline.web.serving import listening, server
 
+Events = queue.SimpleQueue[Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -25,7 +27,7 @@ class Running:
     """A server and where it listens; `events` are what it logged."""
 
     port: int
-    events: queue.SimpleQueue[Mapping[str, Any]]
+    events: Events
 
     @property
     def address(self) -> str:
@@ -58,9 +60,9 @@ class Running:
 
 
 @contextmanager
-def running(app: Any, **options: Any) -> Iterator[Running]:
+def running(app: Any, events: Events | None = None, **options: Any) -> Iterator[Running]:
     """The application on a free port, until the block is left."""
-    events = queue.SimpleQueue[Mapping[str, Any]]()
+    events = events or Events()
     socket = listening("127.0.0.1", 0)
     one = server(app, log=events.put, **options)
     thread = threading.Thread(target=one.run, kwargs={"sockets": [socket]}, daemon=True)

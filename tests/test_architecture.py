@@ -19,6 +19,7 @@ FLOORS = (
         "feeds",
         "identity",
         "inlines",
+        "lettering",
         "markdown",
         "media",
         "processes",

@@ -28,7 +28,7 @@ from pipeline.templates import EXTENSIONS, Templates, search_path, themes_folder
 
 GOLDEN = Path(__file__).parent / "golden"
 SAMPLES = sorted(file.stem for file in (GOLDEN / "samples").glob("*.md"))
-GIVE_WAY = {"only", "except"}
+GIVE_WAY = {"only", "except", "soundbite"}
 """Blocks without a template: what they hold stands in their place, or nothing does."""
 
 PUBLICATION = Publication(

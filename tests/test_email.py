@@ -122,6 +122,7 @@ def feed_entry(
         listing=episode.listing,
         episode=episode,
         place=PLACE,
+        recording=None,
         templates=templates,
     )
     assert isinstance(made.content, str)
@@ -137,6 +138,7 @@ def said(
         listing=episode.listing,
         episode=episode,
         place=PLACE,
+        narrated=True,
     )
     return ElementTree.fromstring(f"<speak>{ssml}</speak>")
 

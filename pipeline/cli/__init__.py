@@ -20,6 +20,7 @@ COMMANDS = {
     "check": "building:check",
     "why": "building:why",
     "preview": "previewing:preview",
+    "serve": "serving:serve",
     "publish": "publishing:publish",
     "send": "mailing:send",
     "status": "mailing:status",
@@ -31,6 +32,7 @@ COMMANDS = {
     "withdraw": "identifying:withdraw",
     "move": "identifying:move",
     "subscribers": "subscribing:subscribers",
+    "bounces": "bouncing:bounces",
     "stages": "building:stages",
 }
 """Where each command lies: loaded when it is asked for, so that none pays for another's imports."""

@@ -12,7 +12,7 @@ import click
 
 from pipeline.cli.building import code, findings, run, slug_of, tell_findings, told_finding
 from pipeline.cli.options import Session, everywhere, moment
-from pipeline.cli.subscribing import database, ledger, list_named
+from pipeline.cli.subscribing import OUTBOX, database, ledger, list_named
 from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pipeline.model import Listing, Publication
     from pipeline.runner import Desk
 
-OUTBOX = Path("build") / "outbox"
 ENGINE = Path(".simulcast") / "engine.db"
 LOCK = Path(".simulcast") / "worker.lock"
 UNKNOWN = 4
@@ -390,7 +389,7 @@ def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due])
     from pipeline.cli.terminal import answer, count
     from pipeline.delivery.edition import edition, seeds
 
-    told, how = [], dispatch(session, desk.publication, book)
+    rows, how = list[dict[str, Any]](), dispatch(session, desk.publication, book)
     for (name, listing), number in zip(
         wanted, counted(desk.publication, book, wanted), strict=True
     ):
@@ -398,13 +397,13 @@ def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due])
         letters = how.written(frozen)
         some = book.first(name, seeds(desk.publication, name))
         shown = [_shown(letters.message(one).content) for one in some]
-        told.append({"list": name, "episode": listing.slug, "recipients": number, "shown": shown})
+        rows.append({"list": name, "episode": listing.slug, "recipients": number, "shown": shown})
         if not session.json:
             for text in shown:
                 click.echo(f"{text}\n")
             click.echo(f"Would mail {listing.title} to {name}: {count(number, 'message')}.")
     if session.json:
-        answer({"would_mail": told})
+        answer({"would_mail": rows})
     elif not wanted:
         click.echo("Would mail nothing: everyone has it.")
 

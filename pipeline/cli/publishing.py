@@ -18,7 +18,6 @@ from pipeline.cli.building import (
     told_finding,
 )
 from pipeline.cli.mailing import (
-    OUTBOX,
     UNKNOWN,
     Progress,
     confirm,
@@ -31,7 +30,7 @@ from pipeline.cli.mailing import (
 )
 from pipeline.cli.mailing import told as sums_told
 from pipeline.cli.options import Session, everywhere
-from pipeline.cli.subscribing import ledger
+from pipeline.cli.subscribing import OUTBOX, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

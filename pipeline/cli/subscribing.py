@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.delivery.subscribers import Imported
 
 LEDGER = Path(".simulcast") / "ledger.db"
+OUTBOX = Path("build") / "outbox"
 _list = click.option("--list", "name", default="", help="The list; needed where there are several.")
 
 
@@ -54,7 +55,7 @@ def list_named(session: Session, name: str) -> str:
 
 @click.group()
 def subscribers() -> None:
-    """Who gets the emailed episode: add, import, export, list, feed, remove, forget."""
+    """Who gets the emailed episode: add, import, export, list, feed, known, remove, forget."""
 
 
 @subscribers.command()
@@ -313,13 +314,28 @@ def feed(session: Session, address: str, revoke: bool) -> None:
 @click.argument("address")
 @everywhere
 def forget(session: Session, address: str) -> None:
-    """Erase an address and all that is known of its owner, on every list; no import brings it back."""
+    """Erase an address and all that is known of its owner, everywhere; no import brings it back."""
     from pipeline.delivery import people
+    from pipeline.delivery.addresses import normalised
+    from pipeline.delivery.erasing import erase
 
     with ledger(session) as book:
         was_known = people.forget(book, address, session.now)
+    erase(session.root / OUTBOX, normalised(address))
     click.echo(
         "Forgotten, on every list; what was mailed is kept as bare numbers."
         if was_known
         else "It was not known; no import will bring it in."
     )
+
+
+@subscribers.command()
+@click.argument("address")
+@everywhere
+def known(session: Session, address: str) -> None:
+    """All that is known of an address, as JSON: for its owner, who may ask for it."""
+    from pipeline.cli.terminal import answer
+    from pipeline.delivery.person import about
+
+    with ledger(session) as book:
+        answer(about(book, address))

@@ -7,6 +7,7 @@ from email.headerregistry import Address
 
 from pipeline.errors import SimulcastError
 
+_ADDRESS = re.compile(r"<?[^\s<>@;,]+@[^\s<>@;,]+>?")
 _NAMED = re.compile(r"(.*)<([^<>]*)>", re.DOTALL)
 
 
@@ -43,6 +44,11 @@ def _without_quotation(message: str) -> str:
 def key(address: str) -> str:
     """What makes two normalised addresses the same mailbox: their letters, whatever the case."""
     return address.casefold()
+
+
+def without_addresses(words: str) -> str:
+    """What another system says, for the ledger and the terminal: no mailbox is named in it."""
+    return _ADDRESS.sub("…", words) if "@" in words else words
 
 
 def mailbox(written: str) -> Address:

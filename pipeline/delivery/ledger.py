@@ -536,12 +536,12 @@ class Ledger(Database):
         self,
         number: int,
         subscriber: int,
-        kind: Literal["hard", "soft", "complaint"],
+        kind: Literal["hard", "soft", "policy", "complaint"],
         reason: str,
         at: datetime,
     ) -> None:
         """A message came back: the row says why. hard and complaint suppress the address, and so does soft when
-        SOFT_BOUNCES editions in a row came back."""
+        SOFT_BOUNCES editions in a row came back; policy says nothing of the address, and never does."""
         with self.transaction() as connection:
             connection.execute(
                 update(deliveries)
@@ -557,7 +557,8 @@ class Ledger(Database):
                     at=int(at.timestamp()),
                 )
             )
-            if kind != "soft" or _soft_in_a_row(connection, subscriber) >= SOFT_BOUNCES:
+            soft = kind == "soft" and _soft_in_a_row(connection, subscriber) >= SOFT_BOUNCES
+            if kind in ("hard", "complaint") or soft:
                 why = "complained" if kind == "complaint" else "bounced"
                 suppress(connection, subscriber, why, reason, at)
 
@@ -783,7 +784,9 @@ def _soft_in_a_row(connection: Connection, subscriber: int) -> int:
     latest = connection.scalars(
         select(deliveries.c.state)
         .where(
-            deliveries.c.subscriber == subscriber, deliveries.c.state.in_(("accepted", "refused"))
+            deliveries.c.subscriber == subscriber,
+            deliveries.c.state.in_(("accepted", "refused")),
+            deliveries.c.reason.not_like("%5.7.%"),
         )
         .order_by(deliveries.c.edition.desc())
         .limit(SOFT_BOUNCES)

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from pipeline.delivery.dkim import Signer
 from pipeline.delivery.edition import Edition, due, edition, seeds
 from pipeline.delivery.ledger import LEASE, Claim, Ledger, Slot, Sums
+from pipeline.delivery.letters import Segmented
 from pipeline.delivery.message import Letters, example, example_links
 from pipeline.delivery.pace import UNLIMITED, Paces
+from pipeline.delivery.segments import checked, for_nobody_known
 from pipeline.delivery.tokens import Tokens
 from pipeline.delivery.transport import Connection, Outcome, Transport
 from pipeline.errors import OutsideError, TemplateError
@@ -55,14 +57,19 @@ class Dispatch:
     signers: tuple[Signer, ...] = ()
     bounces: str = ""
 
-    def letters(self, ledger: Ledger, number: int) -> Letters:
-        """An edition, of which each recipient's message is made."""
+    def letters(self, ledger: Ledger, number: int) -> Segmented:
+        """The letters of a frozen edition."""
         return self.written(ledger.edition(number), number)
 
-    def written(self, frozen: Edition, number: int = 0) -> Letters:
+    def written(self, frozen: Edition, number: int = 0) -> Segmented:
         """The same of an edition that the ledger does not know."""
         links = self.tokens.links(frozen.mailing_list)
-        return Letters(frozen, number, self.tokens.secret, links, self.signers, self.bounces)
+
+        def letters(resolved: Edition) -> Letters:
+            secret, bounces = self.tokens.secret, self.bounces
+            return Letters(resolved, number, secret, links, self.signers, bounces)
+
+        return Segmented(frozen, letters)
 
 
 def waiting(
@@ -87,9 +94,10 @@ def freeze(
     starts: datetime | None = None,
 ) -> int:
     """The number of an episode's edition for a list, frozen now if it was not yet; before `starts` nobody gets it."""
-    frozen = edition(publication, name, listing, *parts(listing))
+    frozen = checked(edition(publication, name, listing, *parts(listing)), publication.lists)
     links = example_links(publication.service.url)
-    example(frozen, links)  # a message that cannot be made is refused before anyone is planned
+    # A message that cannot be made is refused before anyone is planned.
+    example(for_nobody_known(frozen), links)
     return ledger.freeze(frozen, seeds(publication, name), at, starts=starts)
 
 
@@ -158,7 +166,7 @@ def fill(
 def _hand_over(
     ledger: Ledger,
     slot: Slot,
-    letters: Letters,
+    letters: Segmented,
     way: _Way,
     claims: tuple[Claim, ...],
     settled: list[tuple[Claim, Outcome]],

@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from pipeline.delivery.addresses import without_addresses
 from pipeline.delivery.edition import one_line
 from pipeline.delivery.message import Message
 from pipeline.delivery.transport import Outcome, Place
@@ -27,7 +28,6 @@ BREAKS = 3
 """Connections in a row that may end with no answer to any message before we give up."""
 
 _LONGEST_REPLY = 8192
-_ADDRESS = re.compile(r"<?[^\s<>@]+@[^\s<>@]+>?")
 _PATH = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 
 Tls = Literal["starttls", "implicit", "none"]
@@ -329,7 +329,7 @@ def _clean(words: bytes) -> str:
     """What a server says as one line that names no address."""
     said = words[:500].decode("utf-8", "replace").strip()
     said = said if said.isprintable() else one_line(said)
-    return (_ADDRESS.sub("…", said) if "@" in said else said)[:300]
+    return without_addresses(said)[:300]
 
 
 # --- three ways to hand messages over -------------------------------------------------------------

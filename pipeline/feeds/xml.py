@@ -66,6 +66,13 @@ class Document:
     current: str = ""
 
     @property
+    def marked(self) -> bool:
+        """Whether it says that it is of the archive; the oldest page does not, as validators ask of those that do for
+        a link to an older one or to a newer one, which a page that never changes cannot have.
+        """
+        return bool(self.current and self.older)
+
+    @property
     def stylesheet(self) -> str:
         """The path of the feeds' stylesheet, without its ending, as seen from here."""
         return "../" * self.path.count("/") + "feed"
@@ -246,7 +253,7 @@ def rss(
     """The head of an RSS document with these entries."""
     made = _feed(publication, document, RSS, listings)
     # To these feedgen itself adds atom and content.
-    names = {*prefixes, *(("fh",) if document.current else ())} - {"atom", "content"}
+    names = {*prefixes, *(("fh",) if document.marked else ())} - {"atom", "content"}
     made.simulcast.namespaces = {name: NAMESPACES[name] for name in sorted(names)}
     return made
 
@@ -254,7 +261,7 @@ def rss(
 def atom(publication: Publication, document: Document, listings: Sequence[Listing]) -> Any:
     """The head of an Atom document with these entries."""
     made = _feed(publication, document, ATOM, listings)
-    if document.current:
+    if document.marked:
         made.simulcast.namespaces = {"fh": NAMESPACES["fh"]}
     return made
 
@@ -293,7 +300,7 @@ def _feed(
     made.link(href=address(publication.link()), rel="alternate", type="text/html")
     made.simulcast.links = made.link()
     made.simulcast.stylesheet = document.stylesheet
-    if document.current:
+    if document.marked:
         made.simulcast.add(element("fh:archive"))
     return made
 

@@ -1,8 +1,10 @@
-"""What an MP3 says about itself: ID3v2.3 with title, cover and chapters in order."""
+"""What a file of sound says about itself: title, cover and chapters in order, in ID3v2.3 or as its form has it."""
 
 from __future__ import annotations
 
 import io
+import re
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from pipeline import media
 from pipeline.errors import MediaError, OutsideError
+from pipeline.sound.ffmpeg import run
 
 COVER_SIDE, COVER_BYTES = 1400, 300_000
 LISTED = 255
@@ -18,15 +21,17 @@ LISTED = 255
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """start: seconds from the beginning of the file."""
+    """start: seconds from the beginning of the file. url: where it leads. picture: a small JPEG."""
 
     start: float
     title: str
+    url: str = ""
+    picture: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What is told; `language` as BCP 47 has it, `cover` a JPEG."""
+    """What is told; `language` as BCP 47 has it, `cover` a JPEG, `guid` the podcast's of the episode."""
 
     title: str
     artist: str
@@ -37,6 +42,13 @@ class Tags:
     link: str
     copyright: str = ""
     comment: str = ""
+    subtitle: str = ""
+    series: str = ""
+    season: int | None = None
+    summary: str = ""
+    feed: str = ""
+    guid: str = ""
+    keywords: tuple[str, ...] = ()
     cover: bytes = b""
     chapters: tuple[Chapter, ...] = ()
     seconds: float = 0.0
@@ -76,6 +88,17 @@ def _texts(tags: Tags) -> list[object]:
         id3.TCON(utf16, "Podcast"),
         id3.WOAF(tags.link),
     ]
+    others = {
+        id3.TIT1: tags.series,
+        id3.TIT3: tags.subtitle,
+        id3.TPOS: str(tags.season or ""),
+        id3.TDES: tags.summary,
+        id3.TGID: tags.guid,
+        id3.TKWD: ", ".join(tags.keywords),
+        id3.WFED: tags.feed,
+    }
+    texts += [frame(utf16, words) for frame, words in others.items() if words]
+    texts.append(id3.PCST(1))  # a podcast, to the players that ask
     if tags.copyright:
         texts.append(
             id3.TCOP(utf16, tags.copyright.removeprefix("©").strip())
@@ -97,10 +120,21 @@ def _chapter_frames(chapters: Sequence[Chapter], seconds: float) -> list[object]
     ends = [chapter.start for chapter in chapters[1:]] + [seconds]
     unknown = 0xFFFFFFFF
     for name, chapter, end in zip(names, chapters, ends, strict=True):
-        title = id3.TIT2(id3.Encoding.UTF16, chapter.title)
         start, stop = round(chapter.start * 1000), round(end * 1000)
-        frames.append(id3.CHAP(name, start, stop, unknown, unknown, [title]))
+        frames.append(id3.CHAP(name, start, stop, unknown, unknown, _shown(chapter)))
     return frames
+
+
+def _shown(chapter: Chapter) -> list[object]:
+    from mutagen import id3
+
+    shown: list[object] = [id3.TIT2(id3.Encoding.UTF16, chapter.title)]
+    if chapter.url:
+        shown.append(id3.WXXX(id3.Encoding.LATIN1, "", chapter.url))
+    if chapter.picture:
+        other = id3.PictureType.OTHER
+        shown.append(id3.APIC(id3.Encoding.LATIN1, "image/jpeg", other, "", chapter.picture))
+    return shown
 
 
 def _put_in_order(file: Path) -> None:
@@ -147,6 +181,108 @@ def cover(picture: Path, name: str) -> bytes:
             if jpeg.tell() <= COVER_BYTES:
                 return jpeg.getvalue()
     raise MediaError(f"{name}: it cannot be made smaller than {COVER_BYTES} bytes")
+
+
+CHAPTER_SIDE, CHAPTER_BYTES = 600, 60_000
+
+
+def chapter_picture(picture: Path, name: str) -> bytes:
+    """A picture as a JPEG of at most 600 px and 60 kB, for the chapter that it stands in."""
+    from PIL import Image, ImageOps
+
+    with media.picture(picture, name) as opened:
+        upright = ImageOps.exif_transpose(opened).convert("RGBA")
+    white = Image.new("RGBA", upright.size, "white")
+    whole = Image.alpha_composite(white, upright).convert("RGB")
+    for side in (CHAPTER_SIDE, CHAPTER_SIDE // 2):
+        small = ImageOps.contain(whole, (side, side), Image.Resampling.LANCZOS)
+        for quality in range(85, 25, -10):
+            jpeg = io.BytesIO()
+            small.save(jpeg, "JPEG", quality=quality, optimize=True)
+            if jpeg.tell() <= CHAPTER_BYTES:
+                return jpeg.getvalue()
+    raise MediaError(f"{name}: it cannot be made smaller than {CHAPTER_BYTES} bytes")
+
+
+def described(file: Path, form: str, tags: Tags, to: Path) -> None:
+    """Copy an Opus or M4A file, its sound untouched, with the same tags, chapters and cover ("opus", "aac")."""
+    from mutagen import MutagenError
+
+    notes = to.with_suffix(".notes")
+    # ffmpeg rounds the seconds of chapters that it writes into Ogg, so those are written afterwards.
+    notes.write_text(_notes(tags, () if form == "opus" else tags.chapters), "utf-8")
+    muxer = ["-f", "ogg"] if form == "opus" else ["-movflags", "+faststart", "-f", "mp4"]
+    exact = ["-fflags", "+bitexact", "-flags:a", "+bitexact"]
+    run(
+        [
+            *("-i", f"file:{file}", "-f", "ffmetadata", "-i", f"file:{notes}", "-map", "0:a"),
+            *("-map_metadata", "1", "-map_chapters", "1", "-c", "copy", *exact, *muxer),
+            f"file:{to}",
+        ],
+        to.name,
+    )
+    try:
+        _finished_opus(to, tags) if form == "opus" else _finished_m4a(to, tags)
+    except MutagenError as error:
+        raise OutsideError(f"{to.name}: its tags cannot be written: {error}") from error
+
+
+def _notes(tags: Tags, chapters: Sequence[Chapter]) -> str:
+    """Tags and chapters as ffmpeg's metadata files have them."""
+    told = {
+        "title": tags.title,
+        "artist": tags.artist,
+        "album": tags.album,
+        "grouping": tags.series,
+        "track": str(tags.track),
+        "date": f"{tags.published:%Y-%m-%d}",
+        "language": LANGUAGES.get(tags.language.partition("-")[0].lower(), "und"),
+        "genre": "Podcast",
+        "copyright": tags.copyright,
+        "comment": tags.comment,
+    }
+    lines = [";FFMETADATA1", *(f"{name}={_plain(said)}" for name, said in told.items() if said)]
+    ends = [chapter.start for chapter in chapters[1:]] + [tags.seconds]
+    for chapter, end in zip(chapters, ends, strict=bool(chapters)):
+        span = f"START={round(chapter.start * 1000)}\nEND={round(end * 1000)}"
+        lines.append(f"[CHAPTER]\nTIMEBASE=1/1000\n{span}\ntitle={_plain(chapter.title)}")
+    return "\n".join(lines) + "\n"
+
+
+def _plain(said: str) -> str:
+    return re.sub(r"([=;#\\\n])", r"\\\1", said)
+
+
+def _finished_m4a(file: Path, tags: Tags) -> None:
+    from mutagen import mp4
+
+    opened = mp4.MP4(file)
+    if tags.cover:
+        opened["covr"] = [mp4.MP4Cover(tags.cover, mp4.MP4Cover.FORMAT_JPEG)]
+    opened.save()
+
+
+def _finished_opus(file: Path, tags: Tags) -> None:
+    """Cover and chapters as comments (CHAPTER001=00:01:02.345, CHAPTER001NAME=…)."""
+    from mutagen import flac, oggopus
+
+    opened = oggopus.OggOpus(file)
+    for number, chapter in enumerate(tags.chapters, 1):
+        opened[f"chapter{number:03}"] = [_moment(chapter.start)]
+        opened[f"chapter{number:03}name"] = [chapter.title]
+    if tags.cover:
+        picture = flac.Picture()
+        picture.type, picture.mime, picture.data = 3, "image/jpeg", tags.cover
+        picture.width = picture.height = COVER_SIDE
+        picture.depth = 24
+        opened["metadata_block_picture"] = [b64encode(picture.write()).decode("ascii")]
+    opened.save()
+
+
+def _moment(seconds: float) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
 LANGUAGES = {

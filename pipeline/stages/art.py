@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline import media
-from pipeline.errors import TemplateError
+from pipeline.lettering import ELLIPSIS, LEADING, SCALE, Face, cut, fitted, wrapped
 from pipeline.stage import Artifact, Files, stage
 
 if TYPE_CHECKING:
@@ -23,14 +21,10 @@ if TYPE_CHECKING:
     from pipeline.templates import Templates
 
 WIDTH, HEIGHT, MARGIN = 1200, 630, 72
-SCALE = 2
-"""Drawn larger and made smaller, so that slanting strokes are smooth."""
 SHADES = 24
 LARGEST, SMALLEST, STEP = 124, 48, 4
-LEADING = 1.04
 CAPITALS = 0.72
 """How far a capital stands above the baseline, as a share of the size; near enough for every face."""
-ELLIPSIS = "…"
 LONGEST = 300
 """Letters of a title that are looked at; no card has room for more."""
 TALLIED = 30
@@ -73,58 +67,6 @@ def _signature(publication: Publication) -> str:
     return publication.url.partition("://")[2].rstrip("/")
 
 
-@dataclass(frozen=True)
-class Face:
-    """A font file of the theme, and what it can show."""
-
-    data: bytes
-    name: str
-
-    def size(self, pixels: float, weight: int = 0) -> FreeTypeFont:
-        """The font at a size of the finished card; letters are set one after the other, the same on every machine."""
-        from PIL import ImageFont
-
-        try:
-            font = ImageFont.truetype(
-                io.BytesIO(self.data), round(pixels * SCALE), layout_engine=ImageFont.Layout.BASIC
-            )
-        except OSError as error:
-            raise TemplateError(
-                f"{self.name} is not a font that can be drawn with: {error}"
-            ) from error
-        if weight:
-            self._weigh(font, weight)
-        return font
-
-    @staticmethod
-    def _weigh(font: FreeTypeFont, weight: int) -> None:
-        try:
-            font.set_variation_by_axes([weight])
-        except (OSError, NotImplementedError):  # a font of one weight keeps it
-            return
-
-    @cached_property
-    def _probe(self) -> FreeTypeFont:
-        return self.size(24)
-
-    @cached_property
-    def _absent(self) -> bytes:
-        return self._shape("\U0010ffff")
-
-    def _shape(self, letter: str) -> bytes:
-        return bytes(self._probe.getmask(letter))
-
-    def drawable(self, text: str) -> str:
-        """The words without pictograms that the font lacks; "" where it lacks a letter, or no word is left."""
-        shapes = {
-            letter: letter.isspace() or self._shape(letter) != self._absent for letter in set(text)
-        }
-        letters = {letter for letter in text if letter.isalnum()}
-        if not letters or not all(shapes[letter] for letter in letters):
-            return ""
-        return " ".join("".join(letter for letter in text if shapes[letter]).split())
-
-
 class Card:
     """A sheet of the theme's paper, drawn on from top to bottom."""
 
@@ -143,7 +85,7 @@ class Card:
         """The first line, and under it the double rule."""
         font, x = face.size(27, weight=600), float(MARGIN)
         for color, part in zip(("accent", "ink", "muted"), parts, strict=False):
-            words = _cut(face.drawable(part), font, (WIDTH - MARGIN - x) * SCALE)
+            words = cut(face.drawable(part), font, (WIDTH - MARGIN - x) * SCALE)
             self._write(words, x, 87, font, color)
             x += font.getlength(words) / SCALE + 26
         self._bar(MARGIN, 108, WIDTH - 2 * MARGIN, 5)
@@ -152,14 +94,16 @@ class Card:
     def title(self, face: Face, words: str, subtitle: str) -> None:
         """The title as large as it fits, its lines of even length, and the subtitle where there is room for it."""
         top, room = 156.0, 330.0
-        size, lines = _set(face, words, room)
+        size, lines = fitted(
+            face, words, WIDTH - 2 * MARGIN, room, range(LARGEST, SMALLEST - 1, -STEP)
+        )
         font = face.size(size)
         for number, line in enumerate(lines):
             baseline = top + (CAPITALS + number * LEADING) * size
             self._write(line, MARGIN - size * 0.03, baseline, font, "ink")
         top += len(lines) * size * LEADING + 34
         small = face.size(37)
-        fitting = _wrapped(subtitle, small, (WIDTH - 2 * MARGIN) * SCALE)
+        fitting = wrapped(subtitle, small, (WIDTH - 2 * MARGIN) * SCALE)
         for line in fitting if top + len(fitting) * 46 <= 156 + room else ():
             self._write(line, MARGIN, top + 20, small, "muted")
             top += 46
@@ -167,7 +111,7 @@ class Card:
     def foot(self, face: Face, words: str) -> None:
         font = face.size(36)
         self._bar(MARGIN, 526, WIDTH - 2 * MARGIN, 1.5)
-        self._write(_cut(words, font, 0.55 * WIDTH * SCALE), MARGIN, 584, font, "ink")
+        self._write(cut(words, font, 0.55 * WIDTH * SCALE), MARGIN, 584, font, "ink")
 
     def tally(self, number: int) -> None:
         """The number as strokes in fives, right of the foot; the newest group in the signal colour."""
@@ -242,74 +186,3 @@ class Card:
         self.draw.line(
             [value * SCALE for value in points], fill=self.colors[color], width=6 * SCALE
         )
-
-
-def _set(face: Face, words: str, room: float) -> tuple[int, Sequence[str]]:
-    """The largest size at which the words fit into the room, and their lines; at the smallest they are cut."""
-    width = (WIDTH - 2 * MARGIN) * SCALE
-    for size in range(LARGEST, SMALLEST - 1, -STEP):
-        font = face.size(size)
-        lines = _wrapped(words, font, width)
-        # A word broken in two is worse than a smaller title.
-        if len(lines) * size * LEADING <= room and all(
-            font.getlength(w) <= width for w in words.split()
-        ):
-            return size, _even(words, font, width, len(lines))
-    font = face.size(SMALLEST)
-    most = int(room // (SMALLEST * LEADING))
-    lines = _wrapped(words, font, width)
-    if len(lines) > most:
-        lines = [*lines[: most - 1], _cut(lines[most - 1] + ELLIPSIS, font, width, always=True)]
-    return SMALLEST, lines
-
-
-def _even(words: str, font: FreeTypeFont, width: float, count: int) -> list[str]:
-    """The same number of lines, set to the narrowest measure that needs no more of them."""
-    low, high = 0.0, width
-    while high - low > 8:
-        middle = (low + high) / 2
-        if (
-            len(_wrapped(words, font, middle)) <= count
-            and max(map(font.getlength, words.split())) <= middle
-        ):
-            high = middle
-        else:
-            low = middle
-    return _wrapped(words, font, high)
-
-
-def _wrapped(words: str, font: FreeTypeFont, width: float) -> list[str]:
-    """Lines no wider than the measure; a word wider than that is broken."""
-    lines: list[str] = []
-    line = ""
-    for word in words.split():
-        longer = f"{line} {word}" if line else word
-        if font.getlength(longer) <= width:
-            line = longer
-            continue
-        lines += [line] if line else []
-        while font.getlength(word) > width and len(word) > 1:
-            fits = _fitting(word, font, width)
-            lines.append(word[:fits])
-            word = word[fits:]
-        line = word
-    return [*lines, line] if line else lines
-
-
-def _fitting(word: str, font: FreeTypeFont, width: float) -> int:
-    """How many letters of a word fit, at least one."""
-    low, high = 1, len(word)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if font.getlength(word[:middle]) <= width else (low, middle - 1)
-    return low
-
-
-def _cut(words: str, font: FreeTypeFont, width: float, always: bool = False) -> str:
-    """The words, or as much of them as fits with an ellipsis behind; `always` for words that end in one."""
-    if font.getlength(words) <= width and not always:
-        return words
-    kept = words.rstrip(ELLIPSIS)
-    while kept and font.getlength(kept + ELLIPSIS) > width:
-        kept = kept[:-1].rstrip()
-    return kept + ELLIPSIS

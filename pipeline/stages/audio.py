@@ -10,16 +10,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import OutsideError
+from pipeline.errors import AuthorError, OutsideError
 from pipeline.stage import Artifact, Artifacts, Files, Progress, Shelf, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pipeline.model import Listing, Publication, Recording, Sound
+    from pipeline.sound.chaptering import Begun
     from pipeline.sound.joining import Plan, Programme
     from pipeline.sound.mastering import Target
     from pipeline.sound.tags import Chapter, Tags
+    from pipeline.sound.timing import Time
 
 LIBRARIES = ("imageio-ffmpeg", "pydub")
 PLANNED = ("bed_level", "crossfade", "highpass", "trim", "channels")
@@ -81,7 +83,9 @@ def audio(
     listing: Listing,
     publication: Publication,
     script: Artifacts,
+    marks: Artifacts,
     narration: Artifacts,
+    alignment: Artifacts,
     recording: Recording | None,
     sound: Sound,
     files: Files,
@@ -91,41 +95,120 @@ def audio(
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The episode to listen to: an MP3 at −16 LUFS with cover and chapters, and the measures it has."""
-    from pipeline.sound.tags import cover, tagged
+    from pipeline.sound.timing import times_of
 
     source = source_of(recording, narration)
     if source is None:
+        refuse_chapters(listing)
         return
     master = Mastery(source, sound, files, kept, scratch, jobs, progress).master()
     measures = master.measures
-    chapters = chapters_of(script, narration, measures.offset) if source.synthetic else ()
-    artwork = publication.podcast.artwork
-    picture = cover(files(artwork), artwork) if artwork else b""
-    tags = tags_of(listing, publication, source, chapters, measures.seconds)
-    mp3 = scratch / f"{listing.slug}.mp3"
-    try:
-        shutil.copyfile(master.file, mp3)
-        tagged(mp3, replace(tags, cover=picture))
-    except OSError as error:
-        raise OutsideError(f"{mp3.name}: it cannot be written: {error.strerror}") from error
+    refuse_much_shorter(source, measures.speech, script, listing)
+    times = times_of(narration, alignment)
+    chapters = tuple(chapters_of(listing, script, marks, times, measures))
+    pictures = {name: chapter_image(name, listing, files) for name in {c.image for c in chapters}}
+    tags = tags_of(listing, publication, source, files, measures.seconds)
+    tags = replace(tags, chapters=tagged_chapters(chapters, pictures))
     told = {
         "duration": round(measures.seconds, 3),
-        "size": mp3.stat().st_size,
         "type": "audio/mpeg",
         "lufs": measures.loudness,
         "peak": measures.peak,
         "offset": round(measures.offset, 4),
         "source": "narration" if source.synthetic else "recording",
         "voice": source.voice,
+        "timed": "synthesis" if source.synthetic else "alignment" if times else "",
         "clipped": measures.clipped,
-        "chapters": [asdict(chapter) for chapter in chapters],
+        "chapters": [facts_of(one, listing) for one in chapters],
     }
-    yield Artifact(f"site/audio/{listing.slug}.mp3", mp3)
+    made = Artifact(
+        f"site/audio/{listing.slug}.mp3", tagged_copy(master.file, "mp3", tags, scratch)
+    )
+    others = [
+        (
+            one,
+            Artifact(
+                f"site/audio/{listing.slug}.{ENDINGS[one.kind]}",
+                tagged_copy(one.file, one.kind, tags, scratch),
+            ),
+        )
+        for one in master.alternates
+    ]
+    told["size"] = size_of(made)
+    told["alternates"] = [
+        {
+            "path": artifact.path.removeprefix("site/"),
+            "type": one.type,
+            "size": size_of(artifact),
+            "bitrate": one.bitrate,
+            "duration": round(measures.seconds, 3),
+        }
+        for one, artifact in others
+    ]
+    yield made
     yield Artifact(
         f"audio/{listing.slug}.json", json.dumps(told, ensure_ascii=False, indent=1) + "\n"
     )
     momentary = "".join(f"{one:.1f}\n" for one in measures.momentary)
     yield Artifact(f"audio/{listing.slug}.loudness.txt", momentary)
+    yield from (artifact for _, artifact in others)
+
+
+ENDINGS = {"mp3": "mp3", "opus": "opus", "aac": "m4a"}
+
+
+def size_of(made: Artifact) -> int:
+    return Path(str(made.content)).stat().st_size
+
+
+def tagged_copy(file: Path, kind: str, tags: Tags, scratch: Path) -> Path:
+    """A copy of a master that says what it is."""
+    from pipeline.sound.tags import described, tagged
+
+    copy = scratch / f"tagged.{ENDINGS[kind]}"
+    try:
+        if kind == "mp3":
+            shutil.copyfile(file, copy)
+            tagged(copy, tags)
+        else:
+            described(file, kind, tags, copy)
+    except OSError as error:
+        raise OutsideError(f"{copy.name}: it cannot be written: {error.strerror}") from error
+    return copy
+
+
+def refuse_chapters(listing: Listing) -> None:
+    """Raises AuthorError where there are chapters by hand and nothing that they could be chapters of."""
+    if listing.chapters:
+        raise AuthorError(
+            f"content/{listing.slug}/episode.md",
+            None,
+            f"chapters: are times in a recording, and there is none; put it at audio/{listing.slug}.wav",
+        )
+
+
+LETTERS = 15
+"""Letters that a voice says in a second, about; four times as many nobody can."""
+
+
+def refuse_much_shorter(
+    source: Source, seconds: float, script: Artifacts, listing: Listing
+) -> None:
+    """Raises AuthorError where a recording cannot hold what its episode says."""
+    letters = sum(len(one["spoken"]) for one in json.loads(script[".json"].text())["sentences"])
+    if source.synthetic or listing.abridged or letters / LETTERS <= 4 * seconds:
+        return
+    raise AuthorError(
+        source.name,
+        None,
+        f"lasts {clock(seconds)}, but to read content/{listing.slug}/episode.md aloud takes about "
+        f"{clock(letters / LETTERS)}: is it whole, and the right file? If it is meant to be that short, write "
+        '"abridged: true" in the front matter',
+    )
+
+
+def clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def source_of(recording: Recording | None, narration: Artifacts) -> Source | None:
@@ -252,29 +335,66 @@ class Mastery:
         return Alternate(kind, file, type, kilobits * self.sound.channels)
 
 
-def chapters_of(script: Artifacts, narration: Artifacts, offset: float) -> tuple[Chapter, ...]:
-    """Where the chapters begin in the file; the first begins with the file. One chapter alone is none."""
+def chapters_of(
+    listing: Listing,
+    script: Artifacts,
+    marks: Artifacts,
+    times: Sequence[Time],
+    measures: Measures,
+) -> Iterator[Begun]:
+    """The chapters by hand, or else by the headings; each with what its sections show."""
+    from pipeline.sound.chaptering import by_hand, by_headings, with_sections
+
+    told = json.loads(script[".json"].text())["chapters"]
+    if listing.chapters:
+        found = named(by_hand(listing, measures.offset, measures.seconds), told)
+    else:
+        found = by_headings(told, times, measures.offset) if times else ()
+    return with_sections(found, json.loads(marks[".json"].text())["sections"])
+
+
+def named(begun: Sequence[Begun], told: Sequence[Mapping[str, str]]) -> tuple[Begun, ...]:
+    """Chapters by hand, each with the id of the heading that it is titled like."""
+    ids = {one["title"]: one["id"] for one in told}
+    return tuple(replace(one, id=ids.get(one.title, one.id or "none")) for one in begun)
+
+
+RASTER = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+"""Pictures that a player can show."""
+
+
+def chapter_image(name: str, listing: Listing, files: Files) -> bytes:
+    """A chapter's picture as its file has it; none for a drawing."""
+    from pipeline.sound.tags import chapter_picture
+
+    if not name.lower().endswith(RASTER):
+        return b""
+    path = f"content/{listing.slug}/{name}"
+    return chapter_picture(files(path), path)
+
+
+def tagged_chapters(
+    chapters: Sequence[Begun], pictures: Mapping[str, bytes]
+) -> tuple[Chapter, ...]:
     from pipeline.sound.tags import Chapter
 
-    begun = json.loads(script[".json"].text())["chapters"]
-    times = json.loads(narration[".json"].text())["sentences"]
-    if len(begun) < 2:
-        return ()
-    starts = [0.0, *(round(offset + times[one["sentence"]]["start"], 3) for one in begun[1:])]
-    return tuple(Chapter(start, one["title"]) for start, one in zip(starts, begun, strict=True))
+    return tuple(Chapter(one.start, one.title, one.url, pictures[one.image]) for one in chapters)
+
+
+def facts_of(one: Begun, listing: Listing) -> dict[str, Any]:
+    """A chapter as other stages are told of it; its picture by its path below build/site."""
+    shown = one.image.lower().endswith(RASTER)
+    return {**asdict(one), "image": f"{listing.slug}/{one.image}" if shown else ""}
 
 
 def tags_of(
-    listing: Listing,
-    publication: Publication,
-    source: Source,
-    chapters: tuple[Chapter, ...],
-    seconds: float,
+    listing: Listing, publication: Publication, source: Source, files: Files, seconds: float
 ) -> Tags:
     """What the file says about itself; that its voice is synthetic is among it."""
-    from pipeline.sound.tags import Tags
+    from pipeline.sound.tags import Tags, cover
 
     notice = publication.narration.notice if source.synthetic else ""
+    artwork = publication.podcast.artwork
     return Tags(
         title=listing.title,
         artist=", ".join(person.name for person in publication.authors(listing)),
@@ -285,6 +405,13 @@ def tags_of(
         link=publication.link(f"{listing.slug}/"),
         copyright=publication.copyright,
         comment="\n\n".join(filter(None, (listing.summary, notice))),
-        chapters=chapters,
+        subtitle=listing.subtitle,
+        series=publication.series.name,
+        season=listing.season,
+        summary=listing.summary,
+        feed=publication.link("podcast.xml"),
+        guid=listing.podcast_guid,
+        keywords=listing.keywords,
+        cover=cover(files(artwork), artwork) if artwork else b"",
         seconds=seconds,
     )

@@ -64,11 +64,12 @@ def examples(
     publication: Publication, listing: Listing, html: str, text: str
 ) -> Iterator[tuple[str, str | bytes]]:
     """The parts, and the whole message, as a reader of the first list would get them."""
-    from pipeline.delivery import edition, message
+    from pipeline.delivery import edition, message, segments
 
     if publication.email and publication.lists:
         name = next(iter(publication.lists))
         frozen = edition.edition(publication, name, listing, html, text)
+        frozen = segments.for_nobody_known(segments.checked(frozen, publication.lists))
         links = message.example_links(publication.service.url)
         yield "eml", message.example(frozen, links, publication.email.bounces)
         html, text = message.parts(frozen, links)

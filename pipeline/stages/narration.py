@@ -47,7 +47,8 @@ def narration(
     progress: Progress,
 ) -> Iterator[Artifact]:
     """The script read aloud sentence by sentence, with the time of each; nothing where there is a recording."""
-    from pipeline.sound.narrators import NOBODY, Line
+    from pipeline.model import NOBODY
+    from pipeline.sound.narrators import Line
 
     if recording is not None or voice.narrator == NOBODY:
         return

@@ -13,14 +13,19 @@ from pipeline.stage import Artifact, stage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pipeline.model import Episode, Listing, Place, Publication
+    from pipeline.model import Episode, Listing, Place, Publication, Recording
     from pipeline.sound.speech import Speech
     from pipeline.templates import Templates
 
 
 @stage(per="episode", libraries=("sentencex", "num2words2"), shown=".txt")
 def script(
-    listing: Listing, episode: Episode, place: Place, publication: Publication, templates: Templates
+    listing: Listing,
+    episode: Episode,
+    place: Place,
+    recording: Recording | None,
+    publication: Publication,
+    templates: Templates,
 ) -> Iterator[Artifact]:
     """What a voice reads: sentences with their written and spoken words, and where chapters begin."""
     from pipeline.sound.speech import speech
@@ -32,6 +37,7 @@ def script(
         listing=listing,
         episode=episode,
         place=place,
+        narrated=recording is None,
     )
     read = speech(ssml, publication.narration.lexicon, publication.language)
     chapters = chapters_of(read, episode)
@@ -93,7 +99,7 @@ def chapters_of(read: Speech, episode: Episode) -> list[dict[str, object]]:
         for block in top.walk()
         if block.kind == "heading"
     }
-    begun = {0: episode.listing.title or "Introduction"}
+    begun = {0: (episode.listing.title or "Introduction", "")}
     for name, sentence in read.marks:
         if name not in titles:
             raise TemplateError(
@@ -101,7 +107,10 @@ def chapters_of(read: Speech, episode: Episode) -> list[dict[str, object]]:
                 + suggestion(name, titles)
             )
         if sentence < len(read.sentences):
-            begun[sentence] = titles[name]
+            begun[sentence] = (titles[name], name)
     if not read.sentences:
         return []
-    return [{"title": begun[sentence], "sentence": sentence} for sentence in sorted(begun)]
+    return [
+        {"title": title, "id": name, "sentence": sentence}
+        for sentence, (title, name) in sorted(begun.items())
+    ]

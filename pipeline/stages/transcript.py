@@ -12,58 +12,75 @@ from pipeline.stage import Artifact, Artifacts, stage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from pipeline.model import Listing
+    from pipeline.model import Listing, Publication
     from pipeline.sound.captions import Caption
+    from pipeline.sound.timing import Time
 
 SPEAKERS = {"default": "Narrator", "quote": "Quotation"}
 
 
 @stage(per="episode")
 def transcript(
-    listing: Listing, script: Artifacts, narration: Artifacts, audio: Artifacts
+    listing: Listing,
+    publication: Publication,
+    script: Artifacts,
+    narration: Artifacts,
+    alignment: Artifacts,
+    audio: Artifacts,
 ) -> Iterator[Artifact]:
     """The words as they are heard: WebVTT, SubRip and JSON with times, HTML to read.
 
-    Of a recording, whose sentences have no times, there is the HTML alone.
+    Of a recording whose sentences have no times there is the HTML alone.
     """
     from pipeline.sound.captions import srt, transcript_json, vtt
+    from pipeline.sound.timing import times_of
 
-    told = audio.ending(".json")
-    if told is None:
+    facts = audio.ending(".json")
+    if facts is None:
         return
-    read = json.loads(script[".json"].text())
-    times = narration.ending(".json")
-    if times is not None:
-        timed = json.loads(times.text())["sentences"]
-        offset = json.loads(told.text())["offset"]
-        captions = captions_of(read["sentences"], timed, offset)
+    read, told = json.loads(script[".json"].text()), json.loads(facts.text())
+    times = times_of(narration, alignment)
+    recorded = told["source"] == "recording"
+    if times:
+        host = publication.authors(listing)[0].name if recorded else SPEAKERS["default"]
+        captions = captions_of(read["sentences"], times, told["offset"], host)
         for ending, form in (("vtt", vtt), ("srt", srt), ("json", transcript_json)):
             yield Artifact(f"site/{listing.slug}/transcript.{ending}", form(captions))
-    yield Artifact(f"site/{listing.slug}/transcript.html", page(listing.title, read))
+    said = [time is not None for time in times] or [True] * len(read["sentences"])
+    yield Artifact(
+        f"site/{listing.slug}/transcript.html", page(listing.title, read, said, untimed=not times)
+    )
 
 
 def captions_of(
-    sentences: Sequence[Mapping[str, Any]], times: Sequence[Mapping[str, float]], offset: float
+    sentences: Sequence[Mapping[str, Any]], times: Sequence[Time], offset: float, host: str
 ) -> list[Caption]:
-    """The written sentences at their times in the file that is heard."""
+    """The written sentences at their times in the file that is heard, those that are said."""
     from pipeline.sound.captions import Caption
 
+    speakers = {**SPEAKERS, "default": host}
     return [
         Caption(
-            offset + time["start"],
+            max(0.0, offset + time["start"]),
             offset + time["end"],
             sentence["text"],
-            SPEAKERS.get(sentence["voice"], sentence["voice"]),
+            speakers.get(sentence["voice"], sentence["voice"]),
         )
         for sentence, time in zip(sentences, times, strict=True)
+        if time
     ]
 
 
-def page(title: str, read: Mapping[str, Any]) -> str:
-    """The transcript to read: its chapters as headings, its paragraphs as they were written."""
+UNTIMED = "This is the text that the episode was recorded from; what is said may depart from it."
+
+
+def page(title: str, read: Mapping[str, Any], said: Sequence[bool], untimed: bool = False) -> str:
+    """The transcript to read: its chapters as headings, its paragraphs as they were written, where they are said."""
     headings = {one["sentence"]: one["title"] for one in read["chapters"][1:]}
     body = [f"<h1>{escape(title)}</h1>"]
-    numbered = enumerate(read["sentences"])
+    if untimed:
+        body.append(f"<p><em>{UNTIMED}</em></p>")
+    numbered = [one for one in enumerate(read["sentences"]) if said[one[0]]]
     for _, paragraph in groupby(numbered, key=lambda one: one[1]["paragraph"]):
         at, sentences = zip(*paragraph, strict=True)
         words = escape(" ".join(sentence["text"] for sentence in sentences))

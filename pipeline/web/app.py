@@ -8,15 +8,23 @@ from pathlib import Path
 from pipeline.web.files import Folder, Receive, Scope, Send
 from pipeline.web.headers import EVERYWHERE, OPEN, policy
 
+SEARCH = "search/"
+"""Where a page runs WebAssembly: the search of the archive."""
 
-def site(folder: Path, *, frames: str = "'none'") -> Folder:
-    """The files of build/site, as a browser, a feed reader and a podcast app may have them."""
-    extra: Mapping[str, str] = {
-        **EVERYWHERE,
-        **OPEN,
-        "Content-Security-Policy": policy(frames=frames),
-    }
-    return Folder(folder, extra)
+
+def site(folder: Path, *, frames: str = "'none'", service: str = "") -> Folder:
+    """The files of build/site, as a browser, a feed reader and a podcast app may have them.
+
+    service: where the subscribe form of a page is sent to, if that is another address.
+    """
+    forms = ("'self'", service) if service else ("'self'",)
+
+    def headers(name: str) -> Mapping[str, str]:
+        scripts = ("'self'", "'wasm-unsafe-eval'") if name.startswith(SEARCH) else ("'self'",)
+        rules = policy(scripts=scripts, forms=forms, frames=frames)
+        return {**EVERYWHERE, **OPEN, "Content-Security-Policy": rules}
+
+    return Folder(folder, headers)
 
 
 class Alone:

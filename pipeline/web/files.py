@@ -92,15 +92,16 @@ _FIELDS = {
 class Folder:
     """The files below a folder, each at its own path; a folder's path, ending in "/", is its index.html.
 
-    extra: headers of every answer. missing: the page shown where there is nothing.
+    extra: gives the headers that a file's answers have besides, by its name, "" for no file. missing: the page shown
+    where there is nothing.
     A file that changes on the disk changes here with the next request.
     """
 
     def __init__(
-        self, folder: Path, extra: Mapping[str, str] | None = None, missing: str = "404.html"
+        self, folder: Path, extra: Callable[[str], Mapping[str, str]], missing: str = "404.html"
     ) -> None:
         self._top = os.path.realpath(folder)
-        self._extra = encoded(extra or {})
+        self._extra = extra
         self._missing = missing
         self._kept: dict[str, Kept] = {}
         self._held = 0
@@ -238,8 +239,8 @@ class Folder:
             about["Vary"] = "Accept-Encoding"
         shape = {"Content-Type": type_of(kept.name), "Content-Length": str(size)}
         shape |= {"Content-Encoding": wanted} if wanted else {"Accept-Ranges": "bytes"}
-        whole, unchanged = encoded(about, shape), encoded(about)
-        return Form(etag, whole + self._extra, unchanged + self._extra, body, size)
+        extra = self._extra(kept.name)
+        return Form(etag, encoded(about, shape, extra), encoded(about, extra), body, size)
 
     def _hold(self, form: Form) -> None:
         """Count what is in memory; where it is too much, what came first goes first."""
@@ -276,7 +277,7 @@ class Folder:
         self, send: Send, status: int, headers: Headers, body: bytes = b"", size: int = 0
     ) -> None:
         length = encoded({"Content-Length": str(size)})
-        head = headers + length + self._extra
+        head = headers + length + encoded(self._extra(""))
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": body})
 

@@ -13,6 +13,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from pipeline.errors import NarrationError, StageError, suggestion
+from pipeline.model import NOBODY
 from pipeline.processes import pool
 
 if TYPE_CHECKING:
@@ -231,9 +232,6 @@ def trimmed_pcm(pcm: PCM, rate: int) -> PCM:
 
 
 # ── settings ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-NOBODY = "none"
-"""In place of a narrator: what has no recording is not heard."""
 
 SLOWEST, FASTEST = 0.5, 2.0
 """The speeds at which every voice is still understood."""

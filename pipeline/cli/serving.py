@@ -1,0 +1,137 @@
+"""serve: the site, and what readers ask of it, over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import Session, everywhere
+from pipeline.errors import OutsideError, SimulcastError
+
+if TYPE_CHECKING:
+    from pipeline.delivery.ledger import Ledger
+    from pipeline.model import Publication
+    from pipeline.web.files import Folder
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", help="The address to listen at; 0.0.0.0 is every one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    help="Where to serve; 0 takes any free port.",
+)
+@click.option(
+    "--behind-proxy",
+    is_flag=True,
+    help="A proxy on this machine passes requests on; believe its X-Forwarded-For.",
+)
+@everywhere
+def serve(session: Session, host: str, port: int, behind_proxy: bool) -> None:
+    """Serve build/site, the subscribe form, the links of every mail and private feeds, until Ctrl-C.
+
+    It works out of what was built and published; "simulcast publish" may run meanwhile. Its log is a line of JSON an
+    event on standard error and names no address. Secrets: SIMULCAST_BOUNCE_SECRET lets a mail server POST to /bounces,
+    SIMULCAST_METRICS_SECRET is asked for at /metrics from other machines.
+    """
+    from pipeline import config
+    from pipeline.web.serving import listening, server
+
+    publication = config.publication(session.root)
+    site = session.root / "build" / "site"
+    if not site.is_dir():
+        raise SimulcastError("there is nothing to serve yet; begin with: simulcast build")
+    try:
+        socket = listening(host, port)
+    except OSError as error:
+        raise OutsideError(
+            f"{host}:{port} cannot be listened at ({error.strerror}); choose another with --port"
+        ) from error
+    address = f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}/"
+    log = Log(quiet=session.quiet)
+    app, close = application(session, publication, site, publication.service.url or address, log)
+    click.echo(f"{publication.title} is at {address} (Ctrl-C stops it)")
+    if publication.lists and not publication.service.url:
+        click.echo(
+            f"Note: no [service] url in content/publication.toml, so its mails link to {address}",
+            err=True,
+        )
+    try:
+        server(app, log=log, behind_proxy=behind_proxy).run(sockets=[socket])
+    except KeyboardInterrupt:
+        click.echo()
+    finally:
+        close()
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Writes a line of JSON an event; quiet: only what went wrong."""
+
+    quiet: bool
+
+    def __call__(self, event: Mapping[str, Any]) -> None:
+        if self.quiet and event.get("event") == "request" and event.get("status", 0) < 500:
+            return
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        sys.stderr.write(json.dumps({"at": at, **event}, ensure_ascii=False) + "\n")
+        sys.stderr.flush()
+
+
+def application(
+    session: Session, publication: Publication, site: Path, service: str, log: Log
+) -> Any:
+    """The application, and what closes it: files alone where the publication has no list to subscribe to."""
+    from pipeline.cli.mailing import dispatch
+    from pipeline.cli.subscribing import OUTBOX, ledger
+    from pipeline.delivery.erasing import erase
+    from pipeline.web.app import Alone
+    from pipeline.web.app import site as files
+    from pipeline.web.office import Desk
+    from pipeline.web.pages import Pages
+    from pipeline.web.service import Secrets, Service
+
+    folder: Folder = files(site, service=service)
+    if not publication.lists or publication.email is None:
+        return Alone(folder), lambda: None
+    clock = session.clock()
+
+    def erased(address: str) -> None:
+        erase(session.root / OUTBOX, address)
+
+    book: Ledger = ledger(session)
+    how = dispatch(session, publication, book)
+    pages = Pages(session.root, publication)
+    desk = Desk(
+        book,
+        publication,
+        service,
+        how.transport,
+        pages,
+        lambda: datetime.fromtimestamp(clock(), UTC),
+        erased,
+        how.signers,
+    )
+
+    def close() -> None:
+        desk.close()
+        book.close()
+
+    secrets = Secrets(
+        os.environ.get("SIMULCAST_BOUNCE_SECRET", ""),
+        os.environ.get("SIMULCAST_METRICS_SECRET", ""),
+    )
+    service_app = Service(
+        folder, site, desk, pages, seconds=time.monotonic, log=log, secrets=secrets
+    )
+    return service_app, close

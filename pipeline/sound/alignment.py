@@ -1,0 +1,167 @@
+"""The words of a recording are laid against the sentences of its script: when each is said, and what departs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.sound.recognition import Overheard, Said
+
+UNSAID, CHANGED = 0.35, 0.7
+"""The share of a sentence's words that is heard, below which it is not said, and below which it is said otherwise."""
+
+ADDED = 4
+"""Words that nobody wrote from which they are told: fewer are mishearings."""
+
+NEAR = 0.6
+"""Seconds by which a recogniser may be wrong about a word; a sentence's edge is where it is quiet that near."""
+
+TOGETHER = 1.5
+"""Seconds between two sentences up to which the same pause parts them."""
+
+WEIGHT = 0.5
+"""How much of a pause's length its distance takes away, when the likeliest is chosen."""
+
+
+@dataclass(slots=True)
+class _Match:
+    """Of one sentence: its words, how many were heard, and about when the first and the last."""
+
+    count: int
+    heard: int = 0
+    start: float | None = None
+    end: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Where what is said is not what is written. kind: unsaid · changed · added; sentence: its index, if it has one."""
+
+    kind: str
+    sentence: int | None
+    start: float | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """When each sentence is said, in seconds, None where it is not; and every departure, in order."""
+
+    times: tuple[tuple[float, float] | None, ...]
+    departures: tuple[Departure, ...] = field(default=())
+
+
+def aligned(sentences: Sequence[str], heard: Overheard) -> Alignment:
+    """Lay what was heard against the sentences as they are spoken."""
+    matches, added = _matched(sentences, heard.words)
+    said = [one.heard >= one.count * UNSAID and one.start is not None for one in matches]
+    times = _edges(matches, said, heard.pauses)
+    departures = [*_of_sentences(sentences, matches, said, times), *added]
+    departures.sort(key=lambda one: one.start if one.start is not None else _before(one, times))
+    return Alignment(tuple(times), tuple(departures))
+
+
+def _matched(
+    sentences: Sequence[str], heard: Sequence[Said]
+) -> tuple[list[_Match], list[Departure]]:
+    from rapidfuzz.distance import Levenshtein
+
+    written = [(word, at) for at, one in enumerate(sentences) for word in _words(one)]
+    spoken = [(word, said) for said in heard for word in _words(said.word)]
+    matches = [_Match(len(_words(one))) for one in sentences]
+    added = list[Departure]()
+    edits = Levenshtein.opcodes([word for word, _ in written], [word for word, _ in spoken])
+    for edit in edits:
+        if edit.tag == "insert":
+            added += _added(spoken[edit.dest_start : edit.dest_end])
+        for word in range(edit.src_start, edit.src_end) if edit.tag in PAIRED else ():
+            match = matches[written[word][1]]
+            said = spoken[edit.dest_start + word - edit.src_start][1]
+            match.heard += edit.tag == "equal"
+            match.start = said.start if match.start is None else match.start
+            match.end = said.end
+    return matches, added
+
+
+PAIRED = ("equal", "replace")
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", re.sub(r"['’]", "", text.casefold()))
+
+
+def _added(run: Sequence[tuple[str, Said]]) -> Iterator[Departure]:
+    if len(run) >= ADDED:
+        words = dict.fromkeys(said for _, said in run)
+        yield Departure("added", None, run[0][1].start, " ".join(one.word for one in words))
+
+
+def _edges(
+    matches: Sequence[_Match], said: Sequence[bool], pauses: Sequence[tuple[float, float]]
+) -> list[tuple[float, float] | None]:
+    """When each sentence begins and ends: at the pause that parts it from its neighbour, where there is one."""
+    order = [at for at, is_said in enumerate(said) if is_said]
+    starts, ends = dict[int, float](), dict[int, float]()
+    for at, after in zip([None, *order], [*order, None], strict=True):
+        end = matches[at].end if at is not None else None
+        start = matches[after].start if after is not None else None
+        if end is not None and start is not None and start - end < TOGETHER:
+            pause = _parting(pauses, min(end, start), max(end, start))
+            end, start = pause or (min(end, start), max(end, start))
+        else:
+            end = end if end is None else _quiet_from(pauses, end)
+            start = start if start is None else _quiet_until(pauses, start)
+        if at is not None and end is not None:
+            ends[at] = end
+        if after is not None and start is not None:
+            starts[after] = start
+    return [
+        (starts[at], max(ends[at], starts[at])) if is_said else None
+        for at, is_said in enumerate(said)
+    ]
+
+
+def _parting(
+    pauses: Sequence[tuple[float, float]], end: float, start: float
+) -> tuple[float, float] | None:
+    """The likeliest pause about here: long, and near the middle."""
+    middle = (start + end) / 2
+    near = [one for one in pauses if one[1] > end - NEAR and one[0] < start + NEAR]
+    return max(near, key=lambda one: _likely(one, middle), default=None)
+
+
+def _likely(pause: tuple[float, float], middle: float) -> float:
+    length = pause[1] - pause[0]
+    away = max(0.0, abs(sum(pause) / 2 - middle) - length / 2)
+    return length - WEIGHT * away - 0.3 * abs(sum(pause) / 2 - middle)
+
+
+def _quiet_from(pauses: Sequence[tuple[float, float]], end: float) -> float:
+    near = [one for one in pauses if abs(one[0] - end) < NEAR]
+    return max(near, key=lambda one: one[1] - one[0] - abs(one[0] - end), default=(end, end))[0]
+
+
+def _quiet_until(pauses: Sequence[tuple[float, float]], start: float) -> float:
+    near = [one for one in pauses if abs(one[1] - start) < NEAR]
+    return max(near, key=lambda one: one[1] - one[0] - abs(one[1] - start), default=(start, start))[
+        1
+    ]
+
+
+def _of_sentences(
+    sentences: Sequence[str],
+    matches: Sequence[_Match],
+    said: Sequence[bool],
+    times: Sequence[tuple[float, float] | None],
+) -> Iterator[Departure]:
+    for at, (match, time) in enumerate(zip(matches, times, strict=True)):
+        if not said[at] or time is None:
+            yield Departure("unsaid", at, None, sentences[at])
+        elif match.heard < match.count * CHANGED:
+            yield Departure("changed", at, time[0], sentences[at])
+
+
+def _before(one: Departure, times: Sequence[tuple[float, float] | None]) -> float:
+    """About when an unsaid sentence would have been said."""
+    return next((time[1] for time in reversed(times[: one.sentence or 0]) if time), 0.0)

@@ -1,0 +1,108 @@
+"""Sentences of a script are found in a recording to the tenth of a second, and what departs from it is told."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import numpy
+import pytest
+
+from pipeline.sound import recognition
+from pipeline.sound.alignment import Alignment, aligned
+from pipeline.sound.narrators import Reading, narrator
+from pipeline.sound.recognition import Overheard, Said, overheard
+from tests.peers import absent
+
+SENTENCES = ["One two three four five.", "Six seven eight nine ten.", "One two three four five."]
+
+
+@pytest.fixture(autouse=True)
+def extra() -> None:
+    if why := recognition.missing():
+        absent("The extra align", why)
+
+
+def lay(words: str, *pauses: tuple[float, float]) -> Alignment:
+    """The sentences against words of which each takes half a second."""
+    said = [Said(word, at * 0.5, at * 0.5 + 0.4) for at, word in enumerate(words.split())]
+    return aligned(SENTENCES, Overheard(tuple(said), pauses))
+
+
+def test_sentences_begin_and_end_at_the_pauses_between_them() -> None:
+    said = "one two three four five six seven eight nine ten one two three four five"
+    found = lay(said, (0.0, 0.1), (1.4, 1.5), (2.45, 2.62), (4.9, 5.1), (7.35, 9.0))
+    assert found.times == ((0.1, 2.45), (2.62, 4.9), (5.1, 7.35))
+    assert not found.departures
+
+
+def test_without_pauses_they_are_where_their_words_are() -> None:
+    said = "one two three four five six seven eight nine ten one two three four five"
+    assert lay(said).times == ((0.0, 2.4), (2.5, 4.9), (5.0, 7.4))
+
+
+def test_what_is_left_out_is_told_and_has_no_time() -> None:
+    found = lay("one two three four five one two three four five")
+    assert [time is None for time in found.times].count(True) == 1
+    assert [(one.kind, one.words) for one in found.departures] == [("unsaid", SENTENCES[1])]
+
+
+def test_what_nobody_wrote_is_told_with_its_time() -> None:
+    rest = "six seven eight nine ten one two three four five"
+    assert lay(f"one two three four five by the way {rest}").departures == ()  # may be misheard
+    (added,) = lay(f"one two three four five and by the way {rest}").departures
+    assert (added.kind, added.words, added.start) == ("added", "and by the way", 2.5)
+
+
+def test_a_sentence_said_in_other_words_is_told_and_timed() -> None:
+    found = lay("one two three four five six seven ate mine den one two three four five")
+    assert [(one.kind, one.sentence) for one in found.departures] == [("changed", 1)]
+    assert found.times[1] == (2.5, 4.9)
+
+
+TOLD = """\
+The committee met on Tuesday morning and decided to postpone the vote.
+Nobody outside the room had expected that.
+The chairman said that the members needed more time to read the report.
+It has four hundred pages, and most of them arrived on Monday.
+A second meeting is planned for the end of the month.
+Nobody outside the room had expected that.
+Until then the old rules remain in force.
+The documents will be published on the website of the ministry.""".splitlines()
+
+
+def spoken(file: Path, noise: float) -> list[tuple[float, float]]:
+    """The sentences as a recording of 16 kHz with some noise, dB; when each is said."""
+    voice = narrator(Reading("nanotts"))
+    drowned = max(60.0, 32_768 * 10 ** (noise / 20))  # what the hiss drowns, nobody hears
+    pieces, times, at = list[numpy.ndarray](), list[tuple[float, float]](), 0
+    for number, sentence in enumerate(TOLD):
+        pause = numpy.zeros(voice.rate * (20 + 13 * (number % 4)) // 100)
+        said = numpy.frombuffer(voice.say(sentence), "<i2").astype(float)
+        said = numpy.trim_zeros(numpy.where(numpy.abs(said) > drowned, said, 0))
+        pieces += [pause, said]
+        times.append(((at + len(pause)) / voice.rate, (at + len(pause) + len(said)) / voice.rate))
+        at += len(pause) + len(said)
+    sound = numpy.concatenate(pieces)
+    hiss = numpy.random.default_rng(7).normal(0, 32_768 * 10 ** (noise / 20), len(sound))
+    with wave.open(str(file), "wb") as out:
+        out.setparams((1, 2, voice.rate, 0, "NONE", ""))
+        out.writeframes(numpy.clip(sound + hiss, -32_768, 32_767).astype("<i2").tobytes())
+    return times
+
+
+@pytest.mark.parametrize("noise", [-80, -45])
+def test_sentences_of_a_recording_are_timed_within_a_tenth_of_a_second(
+    noise: float, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.wav"
+    truth = spoken(file, noise)
+    found = aligned(TOLD, overheard(file, "a.wav", tmp_path, 1))
+    assert all(found.times)
+    wrong = [
+        abs(one - other)
+        for time, true in zip(found.times, truth, strict=True)
+        for one, other in zip(time or (), true, strict=True)
+    ]
+    assert numpy.percentile(wrong, 95) <= 0.1
+    assert not found.departures
