@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,9 @@ SECTIONS = "\n".join(
 )
 KINDS = (
     *("", "01-everything/", "02-next/", "archive/", "series/", "search/?q=words"),
-    *("subscribe/", "about/", "nowhere/at/all", "02-next/transcript.html", "rss.xml"),
+    *("subscribe/", "about/", "nowhere/at/all", "02-next/transcript.html"),
 )
-"""A page of each kind, the page not found and a feed as a browser shows it among them."""
+"""A page of each kind, the page not found among them."""
 
 WEIGHT = 100_000
 """Bytes that a page and all it loads may have on the wire, without its sound."""
@@ -67,13 +68,31 @@ def letter(root: Path, theme: str) -> Path:
     return root / "build" / "site"
 
 
-@pytest.fixture(scope="module", params=THEMES)
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
+    """The letter in a theme, built once and served until the last test is done."""
+    found = dict[str, Running]()
+    with ExitStack() as open_ones:
+
+        def serve(theme: str) -> Running:
+            if theme not in found:
+                folder = letter(tmp_path_factory.mktemp(theme), theme)
+                found[theme] = open_ones.enter_context(running(Alone(site(folder))))
+            return found[theme]
+
+        yield serve
+
+
+@pytest.fixture(params=THEMES)
 def served(
-    browser: Any, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Running]:
-    folder = letter(tmp_path_factory.mktemp(request.param), request.param)
-    with running(Alone(site(folder))) as found:
-        yield found
+    browser: Any, request: pytest.FixtureRequest, letters: Callable[[str], Running]
+) -> Running:
+    return letters(request.param)
+
+
+@pytest.fixture
+def ledger(browser: Any, letters: Callable[[str], Running]) -> Running:
+    return letters("ledger")
 
 
 class Tab:
@@ -97,8 +116,8 @@ class Tab:
 
 
 @pytest.fixture
-def tab(browser: Any, served: Running) -> Iterator[Tab]:
-    found = Tab(browser, served)
+def tab(browser: Any, ledger: Running) -> Iterator[Tab]:
+    found = Tab(browser, ledger)
     yield found
     found.close()
     assert not found.complaints
@@ -109,7 +128,12 @@ def moment(page: Any) -> float:
 
 
 def reaches(page: Any, condition: str) -> None:
-    page.wait_for_function(condition, timeout=10_000)
+    """Wait until that holds; Playwright's own waiting evaluates strings, which the site's policy refuses."""
+    for _ in range(500):
+        if page.evaluate(condition):
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"never: {condition}")
 
 
 def starts(page: Any, selector: str) -> list[float]:
@@ -281,10 +305,7 @@ def test_axe_finds_nothing_on_any_page(browser: Any, served: Running, scheme: st
 
 # --- HTML -------------------------------------------------------------------------------------------
 
-RULES = {
-    "extends": ["html-validate:standard"],
-    "rules": {"void-style": ["error", {"style": "any"}]},
-}
+RULES = {"extends": ["html-validate:standard"], "rules": {"void-style": "off"}}
 
 
 @pytest.mark.parametrize("theme", THEMES)
@@ -307,28 +328,25 @@ def test_a_validator_finds_no_error_in_any_page(tmp_path: Path, theme: str) -> N
 # --- weight -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("window", [(1280, 900, 1), (390, 844, 3)], ids=["desk", "phone"])
+WINDOWS = ((1280, 900, 1), (390, 844, 3))
+"""A desk's and a telephone's: width, height and density."""
+
+
 @pytest.mark.parametrize("theme", THEMES)
-def test_a_page_of_the_sample_is_light(
-    browser: Any, tmp_path: Path, theme: str, window: tuple[int, int, int]
-) -> None:
+def test_a_page_of_the_sample_is_light(browser: Any, tmp_path: Path, theme: str) -> None:
     folder = tmp_path / "site"
     for path, data in whole(world(HERE, theme), tmp_path / "sounds").items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
-    width, height, density = window
     with running(Alone(site(folder))) as served:
-        for path in ("", "06-microsoft-vs-everyone/", "archive/", "search/", "subscribe/"):
-            tab = Tab(
-                browser,
-                served,
-                viewport={"width": width, "height": height},
-                device_scale_factor=density,
-            )
-            heavy = weighed(tab, path)
-            tab.close()
-            assert sum(heavy.values()) <= WEIGHT, f"/{path}: {heavy}"
+        for width, height, density in WINDOWS:
+            for path in ("", "06-microsoft-vs-everyone/", "archive/", "search/", "subscribe/"):
+                size = {"width": width, "height": height}
+                tab = Tab(browser, served, viewport=size, device_scale_factor=density)
+                heavy = weighed(tab, path)
+                tab.close()
+                assert sum(heavy.values()) <= WEIGHT, f"/{path} {width}: {heavy}"
 
 
 def weighed(tab: Tab, path: str) -> dict[str, int]:
