@@ -1,13 +1,14 @@
-"""The built site goes where readers fetch it: only what changed, feeds last."""
+"""The built site goes where readers fetch it: in one moment where the target can, else feeds last."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -67,8 +68,9 @@ def deploy(
 ) -> Deployed:
     """Make the target hold what the folder `site` holds, and touch no file there that is not ours.
 
-    Pages go after what they show, lists of pages after the pages, feeds after all; what is gone
-    from the site is removed at the end. Broken off at any point, the next call completes it.
+    A folder is changed in one moment: its readers see the old site or the new, never half of each.
+    Where that cannot be, pages go after what they show, lists of pages after the pages, feeds after
+    all; what is gone from the site is removed at the end. Broken off at any point, the next call completes it.
     `hashes` are the SHA-256 of files of the site by name, where they are known. Raises AuthorError
     for a target that cannot be, OutsideError where it cannot be reached.
     """
@@ -87,6 +89,12 @@ def deploy(
             if there.get(name) != wanted[name] or not target.has(name)
         ]
         gone = sorted(there.keys() - wanted.keys())
+        if (changed or gone) and isinstance(target, Folder):
+            written = _written(wanted)
+            if target.switch({name: files[name] for name in changed}, gone, written, progress):
+                return Deployed(
+                    target.name, tuple(changed), len(wanted) - len(changed), tuple(gone)
+                )
         if changed or gone:
             # Marked first, so that no deployment that broke off passes for a whole one.
             target.write(MANIFEST, _written(there | dict.fromkeys([*changed, *gone], "")))
@@ -98,6 +106,19 @@ def deploy(
                 target.remove(name)
             target.write(MANIFEST, _written(wanted))
     return Deployed(target.name, tuple(changed), len(wanted) - len(changed), tuple(gone))
+
+
+def deployed(settings: Deploy, site: Path, root: Path) -> Callable[[str], bytes | None]:
+    """Reads what lies at the target, by name; where none is named, the built site. Errors are those of deploy."""
+    if not settings.to:
+        return Folder("", site).read
+    target = _target(settings, site, root)
+
+    def read(name: str) -> bytes | None:
+        with _outside(target):
+            return target.read(name)
+
+    return read
 
 
 def _files(site: Path, settings: Deploy) -> dict[str, Path | bytes]:
@@ -166,7 +187,7 @@ def _target(settings: Deploy, site: Path, root: Path) -> Target:
             raise _refused(to, f"it and {shown} lie in each other; name another folder")
     if not settings.pages:
         _check_ours(to, folder)
-    return _Folder(to, folder)
+    return Folder(to, folder, whole=not settings.pages)
 
 
 def _check_ours(to: str, folder: Path) -> None:
@@ -187,11 +208,43 @@ def _refused(to: str, why: str) -> AuthorError:
     return AuthorError(SETTINGS, None, f'deploy.to: "{to}": {why}')
 
 
-class _Folder:
-    """A folder of this machine; each file is written whole, then put in its place."""
+class Folder:
+    """A folder of this machine; whole: it changes all at once, else file by file, each written whole."""
 
-    def __init__(self, to: str, folder: Path) -> None:
-        self.name, self._folder = to, folder
+    def __init__(self, to: str, folder: Path, *, whole: bool = False) -> None:
+        self.name, self._folder, self._whole = to, folder, whole
+
+    def switch(
+        self,
+        changed: Mapping[str, Path | bytes],
+        gone: Iterable[str],
+        manifest: bytes,
+        progress: Progress | None,
+    ) -> bool:
+        """Make the folder anew beside itself and let the two change places; False where that cannot be.
+
+        What stays is linked, not copied. Whoever reads by its name sees all of one or all of the other.
+        """
+        if not self._whole:
+            return False
+        beside = self._folder.with_name(f".{self._folder.name}.next")
+        shutil.rmtree(beside, ignore_errors=True)  # of a deployment that was broken off
+        self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            if not exchangeable(self._folder):
+                return False
+            dropped = {*changed, *gone, MANIFEST}
+            _linked(self._folder, beside, lambda name: name not in dropped)
+            fresh = Folder(self.name, beside)
+            for done, (name, content) in enumerate(changed.items(), 1):
+                fresh.write(name, content)
+                if progress is not None:
+                    progress(done, len(changed), "files")
+            fresh.write(MANIFEST, manifest)
+            exchange(beside, self._folder)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return True
 
     def read(self, name: str) -> bytes | None:
         path = self._folder / name
@@ -221,6 +274,54 @@ class _Folder:
             if emptied == self._folder or not emptied.is_dir() or any(emptied.iterdir()):
                 return
             emptied.rmdir()
+
+
+def _linked(old: Path, new: Path, wanted: Callable[[str], bool]) -> None:
+    """Another name for each file that is wanted; folders that stay empty are left out, as `remove` does."""
+    new.mkdir()
+    for folder, inner, names in os.walk(old):
+        below = Path(folder).relative_to(old)
+        for name in [*names, *(one for one in inner if (Path(folder) / one).is_symlink())]:
+            if wanted((below / name).as_posix()):
+                (new / below).mkdir(parents=True, exist_ok=True)
+                os.link(Path(folder) / name, new / below / name, follow_symlinks=False)
+
+
+_AT_CWD, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE of Linux's <fcntl.h>."""
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders of one disk change places, in one moment. Raises OSError where the system cannot."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    rename = getattr(libc, "renameat2", None)
+    if rename is None:
+        raise OSError(errno.ENOSYS, "no two folders change places on this system")
+    if rename(_AT_CWD, os.fsencode(one), _AT_CWD, os.fsencode(other), _EXCHANGE):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def exchangeable(folder: Path) -> bool:
+    """Whether the disk of a folder lets folders change places, and links files; the folder is no disk of its own."""
+    if folder.is_mount() or folder.is_symlink():
+        return False
+    trial = folder.with_name(f".{folder.name}.trial")
+    shutil.rmtree(trial, ignore_errors=True)
+    one, other = trial / "one", trial / "other"
+    try:
+        one.mkdir(parents=True)
+        other.mkdir()
+        (one / "file").touch()
+        os.link(one / "file", other / "file")
+        exchange(one, other)
+    except (OSError, AttributeError):
+        return False
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+    return True
 
 
 class _Remote:

@@ -8,7 +8,7 @@ import unicodedata
 from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -421,6 +421,18 @@ def episode(source: Source, root: Path) -> Episode:
     return Episode(
         source.listing, source.where, document.blocks, document.footnotes, tuple(sorted(files))
     )
+
+
+def corrected(text: str, note: str, at: datetime) -> str:
+    """An episode's file with a correction at its end, and with `updated` in its front matter."""
+    line = f"updated: {at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    lines = text.split("\n")
+    end = next(i for i, one in enumerate(lines[1:], 1) if one.rstrip() in ("---", "..."))
+    front = [one for one in lines[:end] if not one.startswith("updated:")]
+    after = next(i for i, one in enumerate(front) if one.startswith("published:")) + 1
+    body = "\n".join(lines[end:]).rstrip("\n")
+    block = f'::: {{.correction date="{at:%Y-%m-%d}"}}\n{note.strip()}\n:::\n'
+    return "\n".join([*front[:after], line, *front[after:], body, "", block])
 
 
 def recordings(root: Path) -> dict[str, list[Path]]:

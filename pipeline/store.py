@@ -94,6 +94,11 @@ class Store:
             write_whole(file, data)
         return Made(artifact.path, digest, len(data), str(file))
 
+    def kept(self, digest: str) -> bytes | None:
+        """The bytes that hash so, if they are still here."""
+        file = self._object(digest)
+        return file.read_bytes() if file.is_file() else None
+
     def _object(self, digest: str) -> Path:
         return self.home / "objects" / digest[:2] / digest
 

@@ -290,3 +290,80 @@ def test_progress_counts_the_files(site: Path, tmp_path: Path) -> None:
     told: list[tuple[float, float, str]] = []
     deploy(site, Deploy("public"), tmp_path, progress=lambda *now: told.append(now))
     assert told[-1] == (len(SITE), len(SITE), "files") and len(told) == len(SITE)
+
+
+# --- in one moment --------------------------------------------------------------------------------
+
+
+def looked_at(folder: Path) -> dict[str, str]:
+    """What a reader finds, the manifest aside."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST]
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+
+
+def exchanged(tmp_path: Path) -> None:
+    if not room.exchangeable(tmp_path / "public"):
+        pytest.skip("the disk of this machine cannot let two folders change places")
+
+
+def test_a_folder_changes_in_one_moment(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(site, Deploy("public"), tmp_path)
+    exchanged(tmp_path)
+    write(tmp_path / "public", {"theirs/note.txt": "theirs"})
+    before = looked_at(tmp_path / "public")
+    write(site, {name: text + " anew" for name, text in SITE.items()})
+    moments = []
+
+    def watched(one: Path, other: Path) -> None:
+        if other.name == "public":
+            moments.append((looked_at(other), looked_at(one)))
+        exchange(one, other)
+
+    exchange = room.exchange
+    monkeypatch.setattr(room, "exchange", watched)
+    deploy(site, Deploy("public"), tmp_path)
+    ((old, new),) = moments
+    assert old == before
+    assert new == {name: text + " anew" for name, text in SITE.items()} | {
+        "theirs/note.txt": "theirs"
+    }
+    assert looked_at(tmp_path / "public") == new
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["build", "public"]
+
+
+def test_a_folder_that_a_broken_off_deployment_prepared_is_as_it_was(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(site, Deploy("public"), tmp_path)
+    exchanged(tmp_path)
+    before = looked_at(tmp_path / "public")
+    write(site, {name: text + " anew" for name, text in SITE.items()})
+    written = []
+
+    def breaks(folder: room.Folder, name: str, content: Path | bytes) -> None:
+        written.append(name)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        plain(folder, name, content)
+
+    plain = room.Folder.write
+    monkeypatch.setattr(room.Folder, "write", breaks)
+    with pytest.raises(KeyboardInterrupt):
+        deploy(site, Deploy("public"), tmp_path)
+    assert looked_at(tmp_path / "public") == before
+
+
+def test_where_folders_cannot_change_places_files_are_put_one_by_one(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(one: Path, other: Path) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr(room, "exchange", refuses)
+    deploy(site, Deploy("public"), tmp_path)
+    write(site, {"index.html": "anew"})
+    assert deploy(site, Deploy("public"), tmp_path).uploaded == ("index.html",)
+    assert looked_at(tmp_path / "public") == SITE | {"index.html": "anew"}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["build", "public"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -29,11 +30,12 @@ from pipeline.cli.mailing import (
     outcome,
 )
 from pipeline.cli.mailing import told as sums_told
-from pipeline.cli.options import Session, everywhere
+from pipeline.cli.options import Session, everywhere, moment
 from pipeline.cli.subscribing import OUTBOX, ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from datetime import datetime
 
     from pipeline.check import Finding
     from pipeline.cli.terminal import Terminal
@@ -48,17 +50,28 @@ if TYPE_CHECKING:
     "--yes", is_flag=True, help="Do not ask; only mail that leaves this machine is asked about."
 )
 @click.option("--dry-run", is_flag=True, help="Build and check, then say what would go out.")
+@click.option("--at", "at", callback=moment, metavar="TIME", help="Not before then (ISO 8601).")
 @everywhere
-def publish(session: Session, episode: str | None, yes: bool, dry_run: bool) -> None:
+def publish(
+    session: Session, episode: str | None, yes: bool, dry_run: bool, at: datetime | None
+) -> None:
     """Build, check, deploy, mail and announce; a second time does nothing twice.
 
     EPISODE (06) mails that episode, where it was not mailed yet. Without it, each list gets what was published since
     its last edition; a list that never had one gets the newest episode.
+
+    With --at, EPISODE is checked as of then, and "simulcast worker" publishes it when its time comes.
     """
+    if at is not None and not episode:
+        raise click.UsageError("name the EPISODE that is to be published then")
+    session = session if at is None else replace(session, now=at)
     terminal = session.terminal()
     desk = opened(session, terminal)
     try:
-        _publish(session, terminal, desk, episode, yes, dry_run)
+        if at is not None and episode and not dry_run:
+            _schedule(session, desk, episode, yes)
+        else:
+            _publish(session, terminal, desk, episode, yes, dry_run)
     finally:
         desk.close()
 
@@ -72,37 +85,97 @@ def _publish(
     dry_run: bool,
 ) -> None:
     only = slug_of(desk, episode) if episode else None
-    report = run(desk)
-    found = findings(desk, report)
-    refused = bool(report.errors) or any(one.refuses for one in found)
-    if found or refused:
-        tell_findings(session, report, found)
-    if refused:
-        _refuse(
-            session,
-            report,
-            found,
-            "Nothing was published: mend what is named above, then publish again.",
-        )
+    report, found = checked(session, desk)
     if dry_run:
         _tell_dry(session, desk, report, only)
         return
     _confirm(session, desk, only, yes)
-    _record(desk)
-    deployed = _deploy(terminal, desk)
+    deployed = put_out(terminal, desk)
     sums = _mail(session, terminal, desk, only)
-    announced = _announce(desk)
+    announced = announce(desk)
+    remember(session, desk, sums)
     _tell(session, desk, report, deployed, sums, announced, found)
     if any(one.unknown for one in sums):
         raise SystemExit(UNKNOWN)
 
 
-def _refuse(session: Session, report: Report, found: list[Finding], words: str) -> NoReturn:
+def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
+    """Have a worker publish an episode at the time that this session lives in."""
+    from pipeline.cli.terminal import answer
+
+    slug = slug_of(desk, episode)
+    checked(session, desk)
+    _confirm(session, desk, slug, yes)
+    with ledger(session) as book:
+        book.schedule(slug, session.now)
+    if session.json:
+        answer({"published": False, "scheduled": {slug: session.now.isoformat()}})
+    else:
+        click.echo(
+            f'{slug} is published at {session.now:%Y-%m-%d %H:%M %Z}, where "simulcast worker" runs; '
+            f'"simulcast cancel {episode}" takes that back.'
+        )
+
+
+def checked(session: Session, desk: Desk) -> tuple[Report, list[Finding]]:
+    """Build, check and compare with what was published before; where something is refused, say so, and end."""
+    from pipeline.cli.comparing import compared, summary
+    from pipeline.cli.terminal import complain
+    from pipeline.snapshot import taken
+
+    report = run(desk)
+    found = findings(desk, report)
+    refused = bool(report.errors) or any(one.refuses for one in found)
+    if found or refused:
+        tell_findings(session, report, found)
+    words = "Nothing was published: mend what is named above, then publish again."
+    if refused:
+        _refuse(session, report, found, words)
+    changes, guids = compared(desk, taken(desk.root))
+    if guids:
+        if not session.json:
+            complain(map(str, guids))
+        _refuse(session, report, found, words, list(map(str, guids)))
+    if changes and not session.quiet and not session.json:
+        click.echo("Since it was published last:")
+        for line in summary(changes):
+            click.echo(f"  {line}")
+    return report, found
+
+
+def put_out(terminal: Terminal, desk: Desk) -> Deployed:
+    """The site goes where readers fetch it, once what it is known by is remembered."""
+    _record(desk)
+    return _deploy(terminal, desk)
+
+
+def remember(session: Session, desk: Desk, sums: Sequence[Sums]) -> None:
+    """Keep what was published now, and from which commit, for diff and verify."""
+    from pipeline.cli.comparing import hashes
+    from pipeline.history import commit
+    from pipeline.snapshot import Moment, Snapshot, take, taken
+
+    before, files = taken(desk.root), hashes(desk)
+    if files == before.files and not sums:
+        return
+    now = Moment(session.now.isoformat(), commit(desk.root))
+    mailed = {f"{one.slug} {one.revision}": now for one in sums}
+    take(desk.root, Snapshot(now, files, {**mailed, **before.mailed}))
+
+
+def _refuse(
+    session: Session,
+    report: Report,
+    found: list[Finding],
+    words: str,
+    guids: Sequence[str] = (),
+) -> NoReturn:
     from pipeline.cli.terminal import complain
 
     number = code(report) or 1
     if session.json:
-        _answer(report, {"published": False, "findings": list(map(told_finding, found))})
+        refused = {"findings": list(map(told_finding, found)), "guids": list(guids)}
+        _answer(report, {"published": False, **refused})
     else:
         complain([words])
     raise SystemExit(number)
@@ -139,6 +212,7 @@ def _record(desk: Desk) -> None:
 
 
 def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
+    from pipeline.cli.comparing import hashes
     from pipeline.deploy import deploy
 
     terminal.begin("deploy", 1)
@@ -149,7 +223,7 @@ def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
             desk.root,
             {
                 path.removeprefix("site/"): digest
-                for path, digest in _hashes(desk)
+                for path, digest in hashes(desk).items()
                 if path.startswith("site/")
             },
             Progress(terminal, "deploy"),
@@ -158,13 +232,7 @@ def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
         terminal.end("deploy")
 
 
-def _hashes(desk: Desk) -> Iterator[tuple[str, str]]:
-    for artifacts in desk.made.values():
-        for made in artifacts:
-            yield made.path, made.sha256
-
-
-def _announce(desk: Desk) -> Sequence[str]:
+def announce(desk: Desk) -> Sequence[str]:
     """Tell the hub which feeds changed, once they can be fetched from where they were deployed."""
     publication = desk.publication
     if not publication.feeds.hub or not publication.deploy.to:

@@ -47,6 +47,7 @@ from pipeline.delivery.tables import (
     lanes,
     leases,
     lists,
+    publishings,
     slots,
     subscribers,
     subscriptions,
@@ -86,6 +87,15 @@ class Turn:
 
     claims: tuple[Claim, ...] = ()
     wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """An episode that is to be published at a time."""
+
+    id: int
+    slug: str
+    starts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +221,12 @@ class Ledger(Database):
             ).one()
             seeded = ids_of(connection, row.aimed["seeds"])
             chosen = _audience(row.list, seeded, row.aimed["received"]).subquery()
+            return int(connection.scalar(select(func.count()).select_from(chosen)) or 0)
+
+    def received(self, name: str, numbers: Sequence[int]) -> int:
+        """How many of a list a correction of these editions would go to now."""
+        with self.transaction() as connection:
+            chosen = _audience(list_id(connection, name), (), numbers).subquery()
             return int(connection.scalar(select(func.count()).select_from(chosen)) or 0)
 
     def mailed(self, name: str) -> list[Mailed]:
@@ -568,6 +584,37 @@ class Ledger(Database):
             mailing_list = connection.scalar(select(editions.c.list).where(editions.c.id == number))
             return mailing_list is not None and take_off(connection, mailing_list, subscriber, at)
 
+    # --- publishing at a time -----------------------------------------------------------------------
+
+    def schedule(self, slug: str, starts: datetime) -> int:
+        """Have some worker publish an episode when its time comes; the number of this wish."""
+        row = {"episode": slug, "starts": _utc(starts), "state": "scheduled"}
+        with self.transaction() as connection:
+            query = insert(publishings).values(row).returning(publishings.c.id)
+            return int(connection.execute(query).scalar_one())
+
+    def to_publish(self, at: datetime | None = None) -> list[Publishing]:
+        """The episodes that wait to be published; `at`: those whose time has come by then."""
+        query = (
+            select(publishings.c.id, publishings.c.episode, publishings.c.starts)
+            .where(publishings.c.state == "scheduled")
+            .order_by(publishings.c.starts, publishings.c.id)
+        )
+        if at is not None:
+            query = query.where(publishings.c.starts <= _utc(at))
+        with self.transaction() as connection:
+            return [Publishing(*row) for row in connection.execute(query)]
+
+    def published(self, number: int, *, cancelled: bool = False) -> bool:
+        """Take a wish to publish off the list, once it was begun or is no more wanted; whether it was on it."""
+        with self.transaction() as connection:
+            changed = connection.execute(
+                update(publishings)
+                .where(publishings.c.id == number, publishings.c.state == "scheduled")
+                .values(state="cancelled" if cancelled else "begun")
+            )
+            return bool(changed.rowcount)
+
     # --- workers ----------------------------------------------------------------------------------
 
     def seen(self, worker: str, now: float) -> None:
@@ -784,6 +831,7 @@ def _soft_in_a_row(connection: Connection, subscriber: int) -> int:
     latest = connection.scalars(
         select(deliveries.c.state)
         .where(
+            deliveries.c.edition.in_(select(editions.c.id)),  # so that rows are found by their key
             deliveries.c.subscriber == subscriber,
             deliveries.c.state.in_(("accepted", "refused")),
             deliveries.c.reason.not_like("%5.7.%"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
@@ -100,7 +100,21 @@ def add(
 
     Who has left the list or was forgotten stays off it, unless `again` says that they asked to come back.
     """
-    wanted = {key(one): (one, entry) for entry in entries for one in (normalised(entry.address),)}
+    good = [replace(entry, address=normalised(entry.address)) for entry in entries]
+    return enter(book, name, good, at, again=again, state=state)
+
+
+def enter(
+    book: Database,
+    name: str,
+    entries: Iterable[Entry],
+    at: datetime,
+    *,
+    again: bool = False,
+    state: Literal["confirmed", "unconfirmed"] = "confirmed",
+) -> Added:
+    """As `add`, of addresses that are normalised: to find that out takes longer than to write them down."""
+    wanted = {key(entry.address): (entry.address, entry) for entry in entries}
     with book.transaction() as connection:
         mailing_list = list_id(connection, name)
         gone = {} if again else _forgotten(book, connection, wanted)
@@ -145,8 +159,8 @@ def remove(book: Database, name: str, address: str, at: datetime) -> bool:
 
 
 def leave(book: Database, name: str, entries: Iterable[Entry], at: datetime) -> int:
-    """Note who has left a list, known or not: an import from elsewhere says so; how many they are."""
-    wanted = {key(one): (one, entry) for entry in entries for one in (normalised(entry.address),)}
+    """Note who has left a list, known or not, by normalised address; how many they are."""
+    wanted = {key(entry.address): (entry.address, entry) for entry in entries}
     with book.transaction() as connection:
         mailing_list = list_id(connection, name)
         gone = _forgotten(book, connection, wanted)
@@ -182,6 +196,7 @@ def forget(book: Database, address: str, at: datetime) -> bool:
         connection.execute(
             update(deliveries)
             .where(
+                deliveries.c.edition.in_(select(editions.c.id)),
                 deliveries.c.subscriber == number,
                 deliveries.c.state.in_(("planned", "deferred", "unknown")),
             )
@@ -321,12 +336,7 @@ def take_off(connection: Connection, mailing_list: int, subscriber: int, at: dat
         )
         .values(state="unsubscribed", since=at.isoformat())
     ).rowcount
-    _skip(
-        connection,
-        subscriber,
-        "unsubscribed",
-        deliveries.c.edition.in_(select(editions.c.id).where(editions.c.list == mailing_list)),
-    )
+    _skip(connection, subscriber, "unsubscribed", editions.c.list == mailing_list)
     return bool(changed)
 
 
@@ -342,12 +352,14 @@ def suppress(connection: Connection, subscriber: int, reason: str, why: str, at:
 
 
 def _skip(connection: Connection, subscriber: int, reason: str, *more: Any) -> None:
+    """Take somebody out of what is still going to them. Their rows are found by edition: there are few under way."""
+    under_way = select(editions.c.id).where(editions.c.state.not_in(("finished", "cancelled")))
     connection.execute(
         update(deliveries)
         .where(
+            deliveries.c.edition.in_(under_way.where(*more)),
             deliveries.c.subscriber == subscriber,
             deliveries.c.state.in_(("planned", "deferred")),
-            *more,
         )
         .values(state="skipped", reason=reason, due=null())
     )

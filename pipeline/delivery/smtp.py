@@ -280,20 +280,15 @@ class Line:
 
 
 def _opened(server: Smtp) -> smtplib.SMTP:
-    hello = server.hello or socket.gethostname()
+    found: smtplib.SMTP | None = None
     try:
-        if server.tls == "implicit":
-            found: smtplib.SMTP = smtplib.SMTP_SSL(
-                server.host, server.port, hello, timeout=server.timeout, context=_trust()
-            )
-        else:
-            found = smtplib.SMTP(server.host, server.port, hello, timeout=server.timeout)
-        found.ehlo_or_helo_if_needed()
+        found = _greeted(server)
         if server.tls == "starttls":
             found.starttls(context=_trust())
             found.ehlo()
         if server.user:
             found.login(server.user, server.password)
+        opened, found = found, None
     except smtplib.SMTPAuthenticationError as error:
         said = _clean(error.smtp_error if isinstance(error.smtp_error, bytes) else b"")
         raise OutsideError(
@@ -310,7 +305,27 @@ def _opened(server: Smtp) -> smtplib.SMTP:
         raise OutsideError(f"{SERVER} turns us away: {error.smtp_code} {said}") from None
     except (OSError, smtplib.SMTPException) as error:
         raise OutsideError(f"{SERVER} cannot be reached: {_what(error)}") from None
-    return found
+    finally:
+        if found is not None:
+            found.close()
+    return opened
+
+
+def _greeted(server: Smtp) -> smtplib.SMTP:
+    """A connection that has said hello."""
+    hello, where = server.hello or socket.gethostname(), (server.host, server.port)
+    if server.tls == "implicit":
+        made: smtplib.SMTP = smtplib.SMTP_SSL(
+            *where, hello, timeout=server.timeout, context=_trust()
+        )
+    else:
+        made = smtplib.SMTP(*where, hello, timeout=server.timeout)
+    try:
+        made.ehlo_or_helo_if_needed()
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _trust() -> ssl.SSLContext:
@@ -501,3 +516,8 @@ def _ended(message: Message) -> bytes:
     if content.startswith(b".") or b"\n." in content:
         content = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
     return content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+
+
+def log_in(server: Smtp) -> None:
+    """Open a connection as mail does, log in, and leave without sending. Raises OutsideError where that fails."""
+    _opened(server).quit()

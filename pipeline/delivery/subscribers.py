@@ -74,7 +74,7 @@ def _put(
     states: tuple[Literal["confirmed", "unconfirmed"], ...] = ("confirmed", "unconfirmed")
     for state in states:
         here = [entry for entry in by_state[state] if key(entry.address) not in gone]
-        added += people.add(book, name, here, at, state=state)
+        added += people.enter(book, name, here, at, state=state)
     return added
 
 

@@ -33,6 +33,9 @@ a person where it says "hold"; skipped was planned, and its subscriber left, or 
 """
 
 
+PUBLISHING_STATES = ("scheduled", "begun", "cancelled")
+
+
 def _one_of(column: str, allowed: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN {allowed}")
 
@@ -188,7 +191,6 @@ deliveries = Table(
     Column("reason", Text, nullable=False),
     sqlite_with_rowid=False,
 )
-Index("deliveries_by_subscriber", deliveries.c.subscriber)
 Index(
     "deliveries_to_try",
     deliveries.c.edition,
@@ -197,6 +199,15 @@ Index(
     deliveries.c.subscriber,
     sqlite_where=deliveries.c.due.is_not(None),
     postgresql_where=deliveries.c.due.is_not(None),
+)
+
+publishings = Table(
+    "publishings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("episode", Text, nullable=False),
+    Column("starts", Text, nullable=False),
+    Column("state", Text, _one_of("state", PUBLISHING_STATES), nullable=False),
 )
 
 workers = Table(

@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pipeline.errors import NarrationError, StageError, suggestion
+from pipeline.errors import NarrationError, OutsideError, StageError, suggestion
 from pipeline.model import NOBODY
 from pipeline.processes import pool
 
@@ -133,7 +133,7 @@ class Line:
 def spoken_by(lines: list[Line], jobs: int) -> Iterator[tuple[Line, PCM]]:
     """Each line with its sound, in the order they are done, up to `jobs` of them spoken at once.
 
-    Raises NarrationError; what was not begun by then is not said.
+    Raises NarrationError, and OutsideError where a process was ended; what was not begun by then is not said.
     """
     if not lines:
         return
@@ -146,16 +146,13 @@ def spoken_by(lines: list[Line], jobs: int) -> Iterator[tuple[Line, PCM]]:
     speakers: Executor = pool(count, "spawn") if hands == "processes" else ThreadPoolExecutor(count)
     with speakers:
         try:
-            # The longest first, so that none is left alone with a long one at the end.
-            waiting = {
-                speakers.submit(_say, line): line
-                for line in sorted(lines, key=lambda line: -len(line.text))
-            }
+            waiting = {speakers.submit(_say, line): line for line in lines}
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         except BrokenProcessPool as error:
-            raise NarrationError(
-                f"{lines[0].reading.narrator} died while speaking; is there memory enough for {jobs} at once?"
+            raise OutsideError(
+                f"{lines[0].reading.narrator} was ended while it spoke; "
+                f"if memory ran out, --jobs {max(1, jobs // 2)} needs less: run it again"
             ) from error
         finally:
             speakers.shutdown(cancel_futures=True)

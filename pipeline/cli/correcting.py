@@ -1,0 +1,147 @@
+"""correct: an edit travels to those who got the wrong text."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.building import opened, slug_of
+from pipeline.cli.options import Session, everywhere
+from pipeline.cli.publishing import announce, checked, put_out, remember
+from pipeline.errors import SimulcastError
+
+if TYPE_CHECKING:
+    from pipeline.cli.terminal import Terminal
+    from pipeline.delivery.edition import Edition
+    from pipeline.delivery.ledger import Ledger, Sums
+    from pipeline.runner import Desk
+
+
+@click.command()
+@click.argument("episode")
+@click.option(
+    "--note", default="", help="Write this correction into the episode, with today's date, first."
+)
+@click.option(
+    "--yes", is_flag=True, help="Do not ask; only mail that leaves this machine is asked about."
+)
+@click.option("--dry-run", is_flag=True, help="Say who would be mailed.")
+@everywhere
+def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool) -> None:
+    """Publish an edit, and mail it to exactly those who got the wrong text, once.
+
+    The episode holds what was wrong as ::: {.correction date="…"}, or --note writes it there.
+    """
+    from pipeline.cli.subscribing import ledger
+
+    if note:
+        _write(session, episode, note)
+    terminal = session.terminal()
+    desk = opened(session, terminal)
+    try:
+        slug = slug_of(desk, episode)
+        _refuse_without_note(desk, slug)
+        checked(session, desk)
+        with ledger(session) as book:
+            wrong = _wrong(desk, book, slug)
+            counts = {
+                one.mailing_list: book.received(one.mailing_list, numbers) for one, numbers in wrong
+            }
+            if dry_run:
+                _tell(session, slug, counts, [])
+                return
+            _ask(session, desk, book, counts, yes)
+        put_out(terminal, desk)
+        sums = _mail(session, terminal, desk, wrong)
+        announce(desk)
+        remember(session, desk, sums)
+    finally:
+        desk.close()
+    _tell(session, slug, counts, sums)
+
+
+def _write(session: Session, episode: str, note: str) -> None:
+    from pipeline.source import corrected
+    from pipeline.store import write_whole
+
+    desk = session.desk()
+    try:
+        file = session.root / "content" / slug_of(desk, episode) / "episode.md"
+    finally:
+        desk.close()
+    text = corrected(file.read_bytes().decode("utf-8-sig"), note, session.now)
+    write_whole(file, text.encode())
+
+
+def _refuse_without_note(desk: Desk, slug: str) -> None:
+    if not any(block.kind == "correction" for block in desk.episode(slug).blocks):
+        raise SimulcastError(
+            f"content/{slug}/episode.md does not say what was wrong; write ::: {{.correction}} with its "
+            "date and set updated, or use --note"
+        )
+
+
+def _wrong(desk: Desk, book: Ledger, slug: str) -> list[tuple[Edition, list[int]]]:
+    """For each list that was mailed another text: its next edition, and the numbers of those that were wrong.
+
+    A list whose latest edition is the text as it is now was corrected already.
+    """
+    from pipeline.cli.mailing import parts
+    from pipeline.delivery.edition import edition
+
+    listing = next(one for one in desk.listings if one.slug == slug)
+    by_list: dict[str, list[Sums]] = {}
+    for sums in book.editions(slug):
+        by_list.setdefault(sums.mailing_list, []).append(sums)
+    found = []
+    for name, sent in sorted(by_list.items()):
+        if name not in desk.publication.lists:
+            continue
+        fresh = edition(desk.publication, name, listing, *parts(desk)(listing))
+        texts = {one.edition: book.edition(one.edition).text for one in sent}
+        latest = max(sent, key=lambda one: one.revision)
+        if texts[latest.edition] != fresh.text:
+            subject = desk.templates.theme["words"]["corrected_subject"].format(title=fresh.subject)
+            fresh = replace(fresh, revision=latest.revision + 1, subject=subject)
+            found.append((fresh, [number for number, text in texts.items() if text != fresh.text]))
+    return found
+
+
+def _ask(session: Session, desk: Desk, book: Ledger, counts: dict[str, int], yes: bool) -> None:
+    from pipeline.cli.mailing import confirm, dispatch
+
+    listing = desk.listings[-1]
+    how = dispatch(session, desk.publication, book)
+    wanted = [(name, listing) for name in counts]
+    confirm(desk.publication, how, wanted, list(counts.values()), yes)
+
+
+def _mail(
+    session: Session, terminal: Terminal, desk: Desk, wrong: list[tuple[Edition, list[int]]]
+) -> list[Sums]:
+    from pipeline.cli.mailing import deliver
+    from pipeline.cli.subscribing import ledger
+
+    with ledger(session) as book:
+        for fresh, received in wrong:
+            book.freeze(fresh, (), session.now, received=received)
+        return deliver(session, terminal, desk.publication, book)
+
+
+def _tell(session: Session, slug: str, counts: dict[str, int], sums: list[Sums]) -> None:
+    from pipeline.cli.mailing import outcome
+    from pipeline.cli.mailing import told as sums_told
+    from pipeline.cli.terminal import answer, count
+
+    if session.json:
+        answer({"episode": slug, "recipients": counts, "mailed": [sums_told(one) for one in sums]})
+    elif not counts:
+        click.echo(f"{slug}: nobody was mailed another text than it has now.")
+    elif not sums:
+        for name, number in counts.items():
+            click.echo(f"{slug}: a correction goes to {count(number, 'reader')} of {name}.")
+    else:
+        for one in sums:
+            click.echo(f"{slug} to {one.mailing_list}, correction {one.revision}: {outcome(one)}.")
