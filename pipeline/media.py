@@ -66,11 +66,16 @@ def picture_size(file: Path) -> tuple[int, int] | None:
 
     Raises MediaError: the file is not a picture.
     """
+    from PIL import Image
+
     if file.suffix.lower() in VECTOR:
         return None
     with picture(file) as opened:
         width, height = opened.size
-        turned = opened.getexif().get(0x0112, 1) >= 5  # EXIF orientation: stored lying on its side
+        # Not opened.getexif(): of a PNG it would decode the whole picture to look behind it.
+        turned = (
+            Image.Image.getexif(opened).get(0x0112, 1) >= 5
+        )  # EXIF orientation: stored lying on its side
     return (height, width) if turned else (width, height)
 
 
