@@ -247,7 +247,7 @@ def side_by_side(title: str, found: Iterable[Change]) -> str:
 
 
 def _section(change: Change) -> str:
-    head = f"<h2>{escape(change.subject)}: what a {escape(change.audience)} sees</h2>"
+    head = f"<h2>{escape(change.subject)}: what the {escape(change.audience)} sees</h2>"
     facts = "".join(f'<p class="facts">{escape(fact)}</p>' for fact in change.facts)
     if change.old == change.new:
         return f"<section>\n{head}\n{facts}\n</section>"
