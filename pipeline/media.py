@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from PIL.Image import Image
@@ -49,6 +49,16 @@ def enclosure(audio: Artifacts) -> Enclosure | None:
         type=told.get("type", "audio/mpeg"),
         synthetic=told.get("source") == "narration",
     )
+
+
+def lighter(pictures: Artifacts, to: Callable[[str], str]) -> dict[str, str]:
+    """Of each picture the lighter forms there are, as `srcset` names them: links by `to`, and widths."""
+    found = dict[str, list[str]]()
+    for made in pictures:
+        path = made.path.removeprefix("site/")
+        name, width, _ = path.rsplit(".", 2)
+        found.setdefault(name.partition("/")[2], []).append(f"{to(path)} {width}w")
+    return {name: ", ".join(forms) for name, forms in found.items()}
 
 
 def picture_size(file: Path) -> tuple[int, int] | None:
