@@ -158,6 +158,8 @@ RULES: Mapping[str, Rule] = {
     "E422": _broken("an address in a feed that leads nowhere"),
     "E423": _error("an entry without title or content"),
     "E424": _error("a feed that another one contradicts"),
+    "E425": _warning("a date earlier than that of an episode before it"),
+    "E426": _warning("an address without https"),
     # audio
     "E501": _error("sound too loud or too quiet"),
     "E502": _error("peaks that players distort"),
