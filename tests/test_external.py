@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from pipeline.check.external import KEPT, PAUSE, Answer, tried
 from pipeline.check.memory import Memory
 from pipeline.cli import main
-from pipeline.cli.asking import ask
+from pipeline.cli.asking import Robots, ask, later
 from tests.publications import SETTINGS, front_matter, small
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -90,8 +90,22 @@ def test_a_server_that_knows_get_alone_is_asked_so(memory: Memory) -> None:
     assert [method for method, _ in world.asked] == ["HEAD", "GET"]
 
 
+asked: list[str] = []
+"""What the server was asked for."""
+
+
 class Server(BaseHTTPRequestHandler):
+    busy = 0
+    """How often it still says that it is busy."""
+
     def do_HEAD(self) -> None:
+        asked.append(f"{self.command} {self.path}")
+        if self.path == "/busy" and Server.busy:
+            Server.busy -= 1
+            self.send_response(429)
+            self.send_header("Retry-After", "7")
+            self.end_headers()
+            return
         moved = self.path == "/old"
         self.send_response(301 if moved else 404 if self.path == "/gone" else 200)
         if moved:
@@ -100,6 +114,8 @@ class Server(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # Python asks so where it is sent on
         self.do_HEAD()
+        if self.path == "/robots.txt":
+            self.wfile.write(b"User-agent: *\nDisallow: /private/\n")
 
     def log_message(self, format: str, *args: object) -> None:
         pass
@@ -107,6 +123,7 @@ class Server(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server() -> Iterator[str]:
+    asked.clear()
     with ThreadingHTTPServer(("127.0.0.1", 0), Server) as found:
         threading.Thread(target=found.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{found.server_port}"
@@ -120,6 +137,38 @@ def test_a_real_server_is_asked(server: str) -> None:
     assert ask("http://127.0.0.1:9/", "HEAD").status == 0
 
 
+def test_what_robots_txt_forbids_is_not_asked_for(memory: Memory, server: str) -> None:
+    addresses = [f"{server}/private/gone", f"{server}/there", f"{server}/gone"]
+    waited = list[float]()
+    found = tried(memory.database, addresses, NOW, ask, waited.append, Robots().allowed)
+    assert asked == ["GET /robots.txt", "HEAD /there", "HEAD /gone"]
+    assert [found[one][0] for one in addresses] == ["", "", "E210"]
+
+
+def test_a_host_without_robots_txt_allows_everything() -> None:
+    assert Robots().allowed("http://127.0.0.1:9/there")
+
+
+def test_a_busy_server_is_asked_again_when_it_says(memory: Memory, server: str) -> None:
+    Server.busy, waited = 1, list[float]()
+    found = tried(memory.database, [f"{server}/busy"], NOW, ask, waited.append)
+    assert (found[f"{server}/busy"], waited) == (("", ""), [7])
+    assert asked == ["HEAD /busy", "HEAD /busy"]
+
+
+def test_a_server_that_wants_to_be_asked_tomorrow_is_left_alone(memory: Memory) -> None:
+    world = World(x=Answer(503, later=86_400))
+    (verdict,) = verdicts(memory, world, "https://a.example/x").values()
+    assert verdict == ("E212", "gave no page: 503")
+    assert len(world.asked) == 1 and not world.waited
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    assert later("120") == 120
+    assert later("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert later("soon") == later(None) == 0
+
+
 def test_the_command_names_the_line_of_a_link_that_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +176,7 @@ def test_the_command_names_the_line_of_a_link_that_is_gone(
     root = small(tmp_path, SETTINGS.replace('"nanotts"', '"none"'), e01_first=front_matter() + body)
     world = World(gone=Answer(404))
     monkeypatch.setattr("pipeline.cli.asking.ask", world.ask)
+    monkeypatch.setattr("pipeline.cli.asking.Robots.allowed", lambda self, address: True)
     monkeypatch.setattr("time.sleep", world.waited.append)
     words = ["check", "--root", str(root), "--now", "2026-06-01", "--json"]
     assert CliRunner().invoke(main, words).exit_code == 0 and not world.asked

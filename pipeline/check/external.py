@@ -14,6 +14,9 @@ from pipeline.check.links import leading_out
 KEPT = timedelta(days=7)
 """How long a link that led somewhere is taken to do so still; one that did not is tried again."""
 
+PATIENCE = 30.0
+"""The longest that is waited for a server that wants to be asked again later, seconds."""
+
 PAUSE = 1.0
 """Seconds between two requests to one host."""
 
@@ -23,12 +26,18 @@ SHY = frozenset({401, 403, 405, 406, 429, 451, 999})
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of trying an address; status is 0 where there was no answer. moved: where it said it is for good."""
+    """What came of trying an address; status is 0 where there was no answer.
+
+    moved: where it said it is for good.
+
+    later: the seconds after which it wants to be asked again (RFC 9110 §10.2.3).
+    """
 
     status: int
     moved: str = ""
     certificate: str = ""
     fault: str = ""
+    later: float = 0
 
 
 Try = Callable[[str, str], Answer]
@@ -36,14 +45,26 @@ Try = Callable[[str, str], Answer]
 
 Wait = Callable[[float], None]
 
+Allowed = Callable[[str], bool]
+"""Whether the robots.txt of an address's host lets us ask for it (RFC 9309)."""
+
+
+def _anything(address: str) -> bool:
+    return True
+
 
 def of_links(
-    database: sqlite3.Connection, now: datetime, ask: Try, wait: Wait, only: str | None = None
+    database: sqlite3.Connection,
+    now: datetime,
+    ask: Try,
+    wait: Wait,
+    only: str | None = None,
+    allowed: Allowed = _anything,
 ) -> Iterator[Finding]:
     """What trying the links of all sources, or of one, tells; those that were good lately are not tried."""
     found = leading_out(database)
     wanted = [one for one in found if only in (None, one[0].split("/")[1])]
-    verdicts = tried(database, [href for _, _, href in wanted], now, ask, wait)
+    verdicts = tried(database, [href for _, _, href in wanted], now, ask, wait, allowed)
     for path, line, href in wanted:
         kind, said = verdicts[href.partition("#")[0]]
         if kind:
@@ -59,7 +80,12 @@ _MENDS = {
 
 
 def tried(
-    database: sqlite3.Connection, addresses: Iterable[str], now: datetime, ask: Try, wait: Wait
+    database: sqlite3.Connection,
+    addresses: Iterable[str],
+    now: datetime,
+    ask: Try,
+    wait: Wait,
+    allowed: Allowed = _anything,
 ) -> Mapping[str, tuple[str, str]]:
     """A code and words for each address, less its fragment; "" for one that is well."""
     known = dict(database.execute("SELECT href, at FROM tried WHERE verdict = ''").fetchall())
@@ -68,6 +94,9 @@ def tried(
     for address in dict.fromkeys(one.partition("#")[0] for one in addresses):
         at = known.get(address)
         if at and now - datetime.fromisoformat(at) < KEPT:
+            verdicts[address] = ("", "")
+            continue
+        if not allowed(address):  # nobody may ask, so nothing is said of it
             verdicts[address] = ("", "")
             continue
         host = urlsplit(address).netloc.lower()
@@ -82,7 +111,11 @@ def tried(
 
 def _verdict(address: str, ask: Try, wait: Wait) -> tuple[str, str]:
     answer = ask(address, "HEAD")
-    if answer.status >= 400 and answer.status not in (404, 410, 429):  # some servers know GET alone
+    if answer.status in (429, 503) and 0 < answer.later <= PATIENCE:
+        wait(answer.later)
+        answer = ask(address, "HEAD")
+    insist = answer.status not in (404, 410, 429) and not answer.later
+    if answer.status >= 400 and insist:  # some servers know GET alone
         wait(PAUSE)
         answer = ask(address, "GET")
     if answer.certificate:

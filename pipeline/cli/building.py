@@ -332,10 +332,10 @@ def _tried(desk: Desk, memory: Memory, only: str | None) -> list[Finding]:
 
     from pipeline.check.external import of_links
     from pipeline.check.finding import waived
-    from pipeline.cli.asking import ask
+    from pipeline.cli.asking import Robots, ask
 
     waivers = {one.slug: one.waive for one in desk.listings if one.waive}
-    found = of_links(memory.database, desk.now, ask, time.sleep, only)
+    found = of_links(memory.database, desk.now, ask, time.sleep, only, Robots().allowed)
     return [waived(one, waivers) for one in found]
 
 
