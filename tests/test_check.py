@@ -25,6 +25,7 @@ from pipeline.model import (
     Podcast,
     Publication,
     Series,
+    Service,
 )
 from pipeline.stage import Made
 from tests.publications import png
@@ -238,6 +239,49 @@ def test_a_wrong_setting_is_found(root: Path, changes: dict[str, object], said: 
     (one,) = found(root, publication=publication)
     assert (one.where, one.code, one.severity) == ("content/publication.toml", "E107", "error")
     assert said in one.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "line", "said"),
+    [
+        ({"url": "http://g.example/"}, 1, 'url: "http://g.example/" is without https'),
+        ({"service": Service(url="http://s.example/")}, 3, "service.url: "),
+        ({"feeds": Feeds(hub="http://hub.example/")}, 5, "feeds.hub: "),
+    ],
+)
+def test_an_address_without_https_is_a_warning(
+    root: Path, changes: dict[str, object], line: int, said: str
+) -> None:
+    text = 'url = ""\n[service]\nurl = ""\n[feeds]\nhub = ""\n'
+    write(root / "content/publication.toml", text)
+    (one,) = found(root, publication=replace(PUBLICATION, **changes))  # type: ignore[arg-type]
+    assert (one.where, one.line) == ("content/publication.toml", line)
+    assert (one.code, one.severity) == ("E426", "warning")
+    assert said in one.message and one.mend.startswith('write "https://')
+
+
+def dated(root: Path, number: int, day: int, **changes: object) -> Episode:
+    """An episode of a day in June, written down with its date on line 4."""
+    published = datetime(2026, 6, day, 8, tzinfo=UTC)
+    slug = f"{number:02}-x" if not changes else f"{number:02}-y"
+    listing = replace(LISTING, number=number, published=published, slug=slug, guid=slug, **changes)  # type: ignore[arg-type]
+    front = f"---\ntitle: Six\nnumber: {number}\npublished: {published.isoformat()}\n---\n"
+    write(root / f"content/{slug}/episode.md", front)
+    return episode("Words.", listing)
+
+
+def test_a_date_that_goes_backwards_is_a_warning_at_its_line(root: Path) -> None:
+    (one,) = found(root, *(dated(root, number, day) for number, day in ((1, 1), (3, 2), (2, 9))))
+    assert (one.where, one.line, one.episode) == ("content/03-x/episode.md", 4, "03-x")
+    assert (one.code, one.severity) == ("E425", "warning")
+    assert "2026-06-02 08:00 is before episode 2, 2026-06-09 08:00" in one.message
+    assert "content/02-x/episode.md" in one.mend
+
+
+def test_only_full_episodes_of_one_season_go_in_the_order_of_their_numbers(root: Path) -> None:
+    trailer = dated(root, 5, 1, type="trailer")
+    season = dated(root, 1, 20, season=1)
+    assert found(root, dated(root, 2, 5), dated(root, 3, 5), trailer, season) == []
 
 
 def test_the_line_of_a_setting_is_told(root: Path) -> None:

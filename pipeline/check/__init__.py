@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.check import (
     accessibility,
     audio,
+    dates,
     email,
     feeds,
     links,
@@ -59,6 +60,7 @@ def findings(built: Built, memory: Memory, only: str | None = None) -> list[Find
     only: the slug of the one episode asked about; what concerns the publication is told anyway.
     """
     found = [*settings.of_settings(built.publication, built.root)]
+    found += dates.backwards(built.listings, built.root)
     asked = [one for one in built.listings if only in (None, one.slug)]
     beside = _by_episode(built)
     settled = _digest(repr(built.publication), _code())

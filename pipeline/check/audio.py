@@ -48,9 +48,11 @@ def heard(file: Path, name: str) -> Heard:
     from pipeline.sound.ffmpeg import run
 
     graph = (
+        # Players hand 16 bits to the speaker: what goes beyond full scale is cut off there, as it is here.
         "[0:a:0]aformat=channel_layouts=mono,asplit=2[a][b];"
         "[a]ebur128=peak=true:dualmono=true:framelog=quiet,anullsink;"
-        f"[b]silencedetect=noise={QUIET}dB:duration={SILENCE},astats=measure_perchannel=none[out]"
+        f"[b]silencedetect=noise={QUIET}dB:duration={SILENCE},"
+        "aformat=sample_fmts=s16,astats=measure_perchannel=none[out]"
     )
     length = 0.0
 

@@ -119,7 +119,7 @@ RULES: Mapping[str, Rule] = {
     "E306": _warning("a style or picture that some mail programs do not know"),
     "E307": _error("an email without a preheader"),
     "E308": _error("a subject longer than mail programs keep"),
-    "E309": _warning("a subject longer than inboxes show"),
+    "E309": _note("a subject longer than inboxes show"),
     "E310": _error("a picture in the email without alt text"),
     "E311": _error("words that cannot be read in dark mode"),
     "E312": _error("words that cannot be read"),
@@ -133,7 +133,7 @@ RULES: Mapping[str, Rule] = {
     "E321": _error("an email that does not say its language"),
     "E322": _error("a table for layout that is read out as data"),
     "E323": _broken("a line longer than SMTP carries"),
-    "E324": _warning("a preheader that says too little"),
+    "E324": _note("a preheader that says too little"),
     # feeds
     "E401": _broken("a feed that is not well-formed XML"),
     "E402": _broken("a feed that is not JSON"),
@@ -158,6 +158,8 @@ RULES: Mapping[str, Rule] = {
     "E422": _broken("an address in a feed that leads nowhere"),
     "E423": _error("an entry without title or content"),
     "E424": _error("a feed that another one contradicts"),
+    "E425": _warning("a date earlier than that of an episode before it"),
+    "E426": _warning("an address without https"),
     # audio
     "E501": _error("sound too loud or too quiet"),
     "E502": _error("peaks that players distort"),

@@ -18,6 +18,7 @@ EXPECTED = (-17.0, -15.0)
 def of_settings(publication: Publication, root: Path) -> Iterator[Finding]:
     """All that is wrong with the settings, each with its line."""
     yield from _of_mail(publication, root)
+    yield from _of_addresses(publication, root)
 
     def refused(table: str, key: str, message: str, mend: str, index: int = 0) -> Finding:
         return finding("E107", SETTINGS, key_line(root, table, key, index), message, mend)
@@ -49,6 +50,23 @@ def of_settings(publication: Publication, root: Path) -> Iterator[Finding]:
             f"audio.loudness: {loudness:g} LUFS is not what podcast players expect",
             "write -16",
         )
+
+
+def _of_addresses(publication: Publication, root: Path) -> Iterator[Finding]:
+    """Addresses that apps and mail programs block, or whose feed anybody on the way can rewrite."""
+    for table, key, address in (
+        ("", "url", publication.url),
+        ("service", "url", publication.service.url),
+        ("feeds", "hub", publication.feeds.hub),
+    ):
+        if address.startswith("http://"):
+            name = f"{table}.{key}" if table else key
+            message = f'{name}: "{address}" is without https'
+            secure = f"https://{address.removeprefix('http://')}"
+            mend = f'write "{secure}"'
+            if not table:
+                mend += f", by `simulcast move {secure}` where it is published"
+            yield finding("E426", SETTINGS, key_line(root, table, key), message, mend)
 
 
 def _of_artwork(file: Path) -> Iterator[str]:

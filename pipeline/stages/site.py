@@ -6,10 +6,11 @@ import io
 from email.utils import parseaddr
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pipeline import media
 from pipeline.errors import MediaError
+from pipeline.feeds.apps import apps, code
 from pipeline.stage import Artifact, Artifacts, Files, stage
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ COVER, ICON, FEED, TAB = 640, 192, 144, 32
 """Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
 
 
-@stage(per="publication", libraries=("jinja2", "pillow", "markdown-it-py"))
+@stage(per="publication", libraries=("jinja2", "pillow", "markdown-it-py", "segno"))
 def site(
     publication: Publication,
     episodes: tuple[Listing, ...],
@@ -48,6 +49,7 @@ def site(
             "publication": publication,
             "episodes": episodes,
             "pages": _lasting(len(episodes)),
+            "apps": apps(publication.link("podcast.xml")),
         }
         yield Artifact(f"site/{name}", templates.render(f"web/{name}", at=name, **values))
     yield Artifact(
@@ -55,6 +57,7 @@ def site(
     )
     for name in templates.assets("static"):
         yield Artifact(f"site/{name}", templates.asset(name))
+    yield Artifact("site/subscribe/qr.svg", code(publication.link("subscribe/index.html")))
     yield from _artwork(publication, files(publication.podcast.artwork))
     for person in publication.people:
         if person.image:
@@ -64,7 +67,11 @@ def site(
 def _pages(
     publication: Publication, home: Mapping[str, Any], templates: Templates
 ) -> Iterator[Artifact]:
-    shared = {"publication": publication, "apps": _apps(publication), "mail": _mail(publication)}
+    shared = {
+        "publication": publication,
+        "apps": apps(publication.link("podcast.xml")),
+        "mail": _mail(publication),
+    }
     root = urlsplit(publication.url).path
     for name, path, values in (
         ("home", "index.html", home),
@@ -161,18 +168,6 @@ def _data(publication: Publication) -> Mapping[str, Any]:
         "image": publication.link("artwork/cover-small.jpg"),
         "author": [{"@type": "Person", "name": person.name} for person in publication.people],
     }
-
-
-def _apps(publication: Publication) -> Sequence[Mapping[str, str]]:
-    """Links that open the podcast in an app: each app's own scheme, made from the feed's address."""
-    feed = publication.link("podcast.xml")
-    bare, quoted = feed.partition("://")[2], quote(feed, safe="")
-    return (
-        {"name": "Apple Podcasts", "url": f"podcast://{bare}"},
-        {"name": "Overcast", "url": f"overcast://x-callback-url/add?url={quoted}"},
-        {"name": "Pocket Casts", "url": f"pktc://subscribe/{bare}"},
-        {"name": "AntennaPod", "url": f"antennapod-subscribe://{bare}"},
-    )
 
 
 def _mail(publication: Publication) -> str:
