@@ -53,8 +53,8 @@ def _serve(listening: socket.socket, found: Sink) -> None:
 
 
 def _take_all(connection: socket.socket, found: Sink) -> None:
-    with connection, connection.makefile("rwb") as line:
-        try:
+    try:
+        with connection, connection.makefile("rwb") as line:
             while head := line.readline():
                 if not head.endswith(b"\n"):
                     return
@@ -65,8 +65,8 @@ def _take_all(connection: socket.socket, found: Sink) -> None:
                 found.take(named.decode(), content)
                 line.write(b"taken\n")
                 line.flush()
-        except OSError:
-            return
+    except OSError:  # closing flushes, and so fails too where the sender is dead
+        return
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,7 @@ def rendered(templates: Templates, medium: str, block: Block) -> str:
             "corrections": [block],
             "date": datetime.fromisoformat,
             "sizes": {"drawing.png": (800, 450)},
+            "lighter": {},
             "chapters": [],
             "audio": None,
         }

@@ -55,6 +55,9 @@ def newcomers_folder(folder: Path) -> Path:
     assert slow in text
     settings.write_text(text.replace(slow, 'narrator = "nanotts"\n'), "utf-8")
     shutil.copy(folder / "audio" / "intro.flac", folder / "audio" / "06-microsoft-vs-everyone.flac")
+    episode = folder / "content" / "06-microsoft-vs-everyone" / "episode.md"
+    written = episode.read_text("utf-8")
+    episode.write_text(written.replace("---\n", "---\nabridged: true\n", 1), "utf-8")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True)
     packages = next(folder.glob(".venv/lib/*/site-packages"))
     ours = next(path for path in sys.path if path.endswith("site-packages"))

@@ -870,6 +870,17 @@ def test_readers_are_told_plainly_where_nothing_is_mailed(tmp_path: Path) -> Non
     assert b"no email edition" in found["site/subscribe/index.html"]
 
 
+def test_where_the_service_answers_an_address_is_left_on_the_page(tmp_path: Path) -> None:
+    service = '\n[service]\nurl = "https://letters.example/"\n'
+    tree = parsed(
+        listed(world(small(tmp_path, SETTINGS + service)), 1)["site/subscribe/index.html"]
+    )
+    (form,) = tree.xpath("//section[@aria-labelledby='by-email']//form")
+    assert (form.get("method"), form.get("action")) == ("post", "https://letters.example/subscribe")
+    assert form.xpath(".//input/@name") == ["email", "website"]
+    assert tree.xpath("//section[@aria-labelledby='by-email']//a/@href") == []
+
+
 # --- looks ------------------------------------------------------------------------------------------
 
 
