@@ -7,6 +7,7 @@ import mailbox
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -92,6 +93,30 @@ def mailed(root: Path) -> Counter[tuple[str, str]]:
 def copied(base: Path, to: Path) -> Path:
     shutil.copytree(base, to, symlinks=True)
     return to
+
+
+DIES_HANDING_OVER = """
+import os, signal, sys
+from pipeline.delivery.maildir import Shelf
+Shelf.deliver = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+from pipeline.cli import main
+main(["publish", "--root", sys.argv[1], "--now", sys.argv[2]])
+"""
+
+
+def test_killed_with_every_message_in_hand_the_next_publish_delivers_them(
+    base: Path, tmp_path: Path, publisher: Publisher
+) -> None:
+    root = copied(base, tmp_path / "claimed")
+    died = subprocess.run(
+        [sys.executable, "-c", DIES_HANDING_OVER, root, NOW], capture_output=True, check=False
+    )
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    assert {what for _, what in mailed(root)} == {"First"}
+    assert publisher.publish(root).endswith(" 0"), (root / "publish.log").read_text()
+    assert mailed(root) == Counter(
+        {(who, what): 1 for who in READERS for what in ("First", "Second")}
+    )
 
 
 def test_killed_at_any_moment_it_is_finished_by_running_it_again(

@@ -148,23 +148,25 @@ def deliver(
 
     Raises OutsideError where the transport fails, and TemplateError where a message cannot be made.
     """
-    for number in book.unfinished():
-        book.retry(
-            number, session.now.timestamp()
-        )  # whoever types the command does not want to wait
-    numbers = book.to_send(session.now)
-    if not numbers:
+    if not book.unfinished() and not book.to_send(session.now):
         return []
     how = dispatch(session, publication, book)
-    terminal.begin("mail", len(numbers))
-    try:
-        with alone(session.root) as mine:
+    with alone(session.root) as mine:
+        if mine:  # what a run that was killed has in hand falls due only when it is taken from it
+            book.reap(how.clock.now(), worker=how.worker, hold=how.hold)
+        for number in book.unfinished():  # whoever types the command does not want to wait
+            book.retry(number, session.now.timestamp())
+        numbers = book.to_send(session.now) if mine else book.unfinished()
+        if not numbers:
+            return []
+        terminal.begin("mail", len(numbers))
+        try:
             if mine:
                 _work(session, terminal, book, how, numbers)
             else:
                 _watch(terminal, book, numbers, lambda: not _moving(session, book, numbers))
-    finally:
-        terminal.end("mail")
+        finally:
+            terminal.end("mail")
     return [one for one in book.editions() if one.edition in numbers]
 
 
