@@ -31,7 +31,9 @@ SERVICE = "https://letters.ground.example/"
 WINDOW = 50
 """Messages claimed and settled together; the bound of second copies after a crash, for each connection."""
 
-PARAGRAPH = "<p>It was the best of mail, it was the worst of mail, and all of it arrived in time.</p>\n"
+PARAGRAPH = (
+    "<p>It was the best of mail, it was the worst of mail, and all of it arrived in time.</p>\n"
+)
 HTML = (
     "<p>Dear https://slot.invalid/name/reader/,</p>\n"
     + PARAGRAPH * 640
