@@ -91,6 +91,26 @@ def test_what_is_paused_waits_and_what_is_cancelled_never_goes(letter: Path) -> 
     assert "no edition" in simulcast(letter, "pause", "9").stderr
 
 
+def test_an_episode_is_published_at_a_time_and_not_before(letter: Path) -> None:
+    third = letter / "content/03-third/episode.md"
+    third.parent.mkdir()
+    third.write_text(front_matter(3, "Third", published="2026-06-02T08:00:00Z") + BODY)
+    refused = simulcast(letter, "publish", "--at", "2026-06-02T08:00")
+    assert refused.exit_code == 2 and "name the EPISODE" in refused.stderr
+    told = simulcast(letter, "publish", "03", "--at", "2026-06-02T08:00")
+    assert told.exit_code == 0 and "03-third is published at 2026-06-02 08:00 UTC" in told.stdout
+    simulcast(letter, "worker", "--once")
+    assert subjects(letter) == []
+    done = simulcast(letter, "worker", "--once", now="2026-06-02T08:00:01Z")
+    assert done.exit_code == 0 and "publish-1: done" in done.stderr
+    assert subjects(letter) == ["Third"] * 2
+    assert "03-third" in (letter / "content/published.json").read_text()
+    simulcast(letter, "publish", "02", "--at", "2026-06-04T08:00")
+    assert "is not published" in simulcast(letter, "cancel", "02").stdout
+    simulcast(letter, "worker", "--once", now="2026-06-05T08:00:00Z")
+    assert subjects(letter) == ["Third"] * 2
+
+
 def test_a_number_must_be_typed_before_mail_leaves_this_machine(
     letter: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from array import array
+from concurrent.futures.process import BrokenProcessPool
 from datetime import UTC, datetime
 from importlib.metadata import EntryPoint
 from importlib.util import find_spec
@@ -18,7 +19,7 @@ from click.testing import CliRunner
 
 from pipeline.cli import main
 from pipeline.cli.terminal import Terminal
-from pipeline.errors import NarrationError, StageError
+from pipeline.errors import NarrationError, OutsideError, StageError
 from pipeline.runner import Desk, Report, Silent, build
 from pipeline.sound import narrators
 from pipeline.sound.narrators import GROUP, PCM, Hands, Reading, installed, kind, narrator
@@ -27,7 +28,7 @@ from pipeline.sound.narrators import piper as pipers
 from pipeline.sound.narrators.nanotts import Nanotts
 from pipeline.stages.narration import narration
 from pipeline.stages.script import script
-from tests.peers import absent
+from tests.peers import absent, peer
 from tests.publications import SETTINGS, front_matter, small, write
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -178,6 +179,18 @@ class Beeps:
         return array("h", [9000] * (100 * len(text))).tobytes()
 
 
+class Ended(Beeps):
+    """A narrator whose hands are ended from outside."""
+
+    hands: ClassVar[Hands] = "threads"
+
+    def say(self, text: str) -> PCM:
+        raise BrokenProcessPool
+
+
+ENDED = "tests.test_narration:Ended"
+
+
 def beeps(name: str, value: str = "tests.test_narration:Beeps") -> EntryPoint:
     return EntryPoint(name, value, GROUP)
 
@@ -246,12 +259,20 @@ def test_a_program_that_fails_is_told_in_its_own_words(tmp_path: Path) -> None:
         narrator(Reading("command", command=silly)).say("words")
 
 
-def test_a_program_that_is_not_here_is_replaced_and_told(tmp_path: Path) -> None:
-    noted = Noted()
-    assert not made(
-        letter(tmp_path, 'narrator = "command"\ncommand = "nobody-speaks -v x"\n'), noted
-    ).errors
-    assert noted.notes == ["there is no program nobody-speaks: nanotts en-US reads instead"]
+def test_a_program_that_is_not_here_is_an_error_until_it_is(tmp_path: Path) -> None:
+    root = letter(tmp_path, 'narrator = "command"\ncommand = "nobody-speaks -v x"\n')
+    told = str(made(root).errors[0])
+    assert told.startswith("there is no program nobody-speaks; to publish without a voice, write")
+    assert str(made(root).errors[0]) == told
+
+
+def test_a_voice_that_was_ended_is_the_world_that_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(narrators, "entry_points", lambda group: (beeps("ended", ENDED),))
+    (told,) = made(letter(tmp_path, 'narrator = "ended"\n')).errors
+    assert isinstance(told, OutsideError)
+    assert "ended was ended while it spoke" in str(told)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +351,7 @@ def test_a_piper_that_is_not_here_or_not_the_checked_one_is_told(
     with pytest.raises(NarrationError, match="not the one that was checked"):
         narrator(Reading("piper")).ready()
     monkeypatch.setattr(pipers, "distribution", lambda name: "absent")
-    with pytest.raises(NarrationError, match="piper-tts is not installed: make piper"):
+    with pytest.raises(NarrationError, match="piper-tts is not installed \\(make piper"):
         narrator(Reading("piper")).ready()
 
 
@@ -369,3 +390,11 @@ def test_progress_tells_the_time_that_is_left(
     terminal.progress("narration", SLUG, 60, 140, "sentences")
     told = capsys.readouterr().err
     assert "60 of 140 sentences, about 2 min 0 s left" in told
+
+
+@pytest.mark.parametrize("words", ["--stdout -s 150", "-w {out} {text}"])
+def test_espeak_reads_as_the_readme_says(words: str) -> None:
+    peer("eSpeak NG", "espeak-ng")
+    voice = narrator(Reading("command", command=f"espeak-ng {words}"))
+    voice.ready()
+    assert 0.5 < len(voice.say("A few words.")) / 2 / voice.rate < 3

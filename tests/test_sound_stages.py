@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 import webvtt
 from mutagen.id3 import ID3
@@ -27,7 +28,7 @@ from pipeline.stages.narration import narration
 from pipeline.stages.script import script
 from pipeline.stages.transcript import transcript
 from tests.publications import SETTINGS, front_matter, small, write
-from tests.sounds import loudness, samples, speech_like
+from tests.sounds import loudness, pcm, samples, speech_like
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 STAGES = {
@@ -193,6 +194,23 @@ def test_the_transcript_shows_what_is_written_at_the_time_it_is_heard(spoken: Pa
         webvtt.from_srt(folder / "transcript.srt")[0].start_in_seconds == cues[0].start_in_seconds
     )
     assert segments[-1]["endTime"] <= read(spoken, f"audio/{SLUG}.json")["duration"]
+
+
+def test_every_sentence_is_heard_when_the_transcript_says_so(spoken: Path) -> None:
+    """Each sentence of the narration is looked for in the decoded file, by its samples alone."""
+    narrated = pcm(spoken / f"build/narration/{SLUG}.wav").astype(float)
+    heard = pcm(spoken / f"build/site/audio/{SLUG}.mp3").astype(float)
+    times = read(spoken, f"narration/{SLUG}.json")["sentences"]
+    segments = read(spoken, f"site/{SLUG}/transcript.json")["segments"]
+    near = 44_100 // 10
+    for time, segment in zip(times, segments, strict=True):
+        said = narrated[round(time["start"] * 44_100) : round(time["end"] * 44_100)][:44_100]
+        at = round(segment["startTime"] * 44_100)
+        around = heard[at - near : at + near + len(said)]
+        size = 1 << (len(around) + len(said)).bit_length()
+        spectrum = numpy.fft.rfft(around, size) * numpy.conj(numpy.fft.rfft(said, size))
+        lag = int(numpy.fft.irfft(spectrum)[: len(around) - len(said)].argmax()) - near
+        assert abs(lag) / 44_100 <= 0.05, segment["body"]
 
 
 def test_the_transcript_is_a_page_to_read(spoken: Path) -> None:

@@ -52,6 +52,7 @@ class Progress:
 
 def due(desk: Desk, book: Ledger, only: str | None) -> list[Due]:
     """What each list has yet to be sent: by itself, or the one episode that was named."""
+    from pipeline.delivery.edition import known_by
     from pipeline.delivery.sender import waiting
 
     if only is None:
@@ -60,7 +61,7 @@ def due(desk: Desk, book: Ledger, only: str | None) -> list[Due]:
     return [
         (name, listing)
         for name in sorted(desk.publication.lists)
-        if listing.guid not in {mailed.episode for mailed in book.mailed(name)}
+        if known_by(listing) not in {mailed.episode for mailed in book.mailed(name)}
     ]
 
 
@@ -199,13 +200,15 @@ def _ended(engine: Durable, key: str, failures: dict[str, SimulcastError]) -> bo
         return True
 
 
-def engine_for(session: Session, book: Ledger, how: Dispatch) -> Durable:
+def engine_for(
+    session: Session, book: Ledger, how: Dispatch, publish: Callable[[str], None] | None = None
+) -> Durable:
     """The engine that does this publication's work, beside the ledger."""
     from pipeline.delivery.engine import Durable
     from pipeline.delivery.mailing import works
 
     where = database(session) or session.root / ENGINE
-    return Durable(where, how.worker, works(book, how))
+    return Durable(where, how.worker, works(book, how, publish))
 
 
 @contextmanager
@@ -513,8 +516,11 @@ def status(session: Session, episode: str | None) -> None:
 
 
 def _is(one: Sums, episode: str) -> bool:
-    number = one.slug.partition("-")[0].lstrip("0")
-    return episode == one.slug or number == episode.lstrip("0")
+    return _named(one.slug, episode)
+
+
+def _named(slug: str, episode: str) -> bool:
+    return episode == slug or slug.partition("-")[0].lstrip("0") == episode.lstrip("0")
 
 
 def _each(
@@ -583,6 +589,13 @@ def resume(session: Session, episode: str, name: str, held: str | None) -> None:
 @_list
 @everywhere
 def cancel(session: Session, episode: str, name: str) -> None:
-    """Mail an episode to nobody who has not had it; this cannot be taken back."""
+    """Mail an episode to nobody who has not had it, and publish it at no time; this cannot be taken back."""
+    with ledger(session) as book:
+        waiting = [one for one in book.to_publish() if _named(one.slug, episode)]
+        for one in waiting:
+            book.published(one.id, cancelled=True)
+        if waiting and not any(_is(one, episode) for one in book.editions()):
+            click.echo(f"{waiting[0].slug} is not published at {waiting[0].starts}.")
+            return
     changed = _each(session, episode, name, lambda book, number: book.cancel(number))
     _tell_changed(session, changed, "cancelled", "It had ended.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -29,11 +30,12 @@ from pipeline.cli.mailing import (
     outcome,
 )
 from pipeline.cli.mailing import told as sums_told
-from pipeline.cli.options import Session, everywhere
+from pipeline.cli.options import Session, everywhere, moment
 from pipeline.cli.subscribing import OUTBOX, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from pipeline.check import Finding
     from pipeline.cli.terminal import Terminal
@@ -48,17 +50,28 @@ if TYPE_CHECKING:
     "--yes", is_flag=True, help="Do not ask; only mail that leaves this machine is asked about."
 )
 @click.option("--dry-run", is_flag=True, help="Build and check, then say what would go out.")
+@click.option("--at", "at", callback=moment, metavar="TIME", help="Not before then (ISO 8601).")
 @everywhere
-def publish(session: Session, episode: str | None, yes: bool, dry_run: bool) -> None:
+def publish(
+    session: Session, episode: str | None, yes: bool, dry_run: bool, at: datetime | None
+) -> None:
     """Build, check, deploy, mail and announce; a second time does nothing twice.
 
     EPISODE (06) mails that episode, where it was not mailed yet. Without it, each list gets what was published since
     its last edition; a list that never had one gets the newest episode.
+
+    With --at, EPISODE is checked as of then, and "simulcast worker" publishes it when its time comes.
     """
+    if at is not None and not episode:
+        raise click.UsageError("name the EPISODE that is to be published then")
+    session = session if at is None else replace(session, now=at)
     terminal = session.terminal()
     desk = opened(session, terminal)
     try:
-        _publish(session, terminal, desk, episode, yes, dry_run)
+        if at is not None and episode and not dry_run:
+            _schedule(session, desk, episode, yes)
+        else:
+            _publish(session, terminal, desk, episode, yes, dry_run)
     finally:
         desk.close()
 
@@ -84,6 +97,24 @@ def _publish(
     _tell(session, desk, report, deployed, sums, announced, found)
     if any(one.unknown for one in sums):
         raise SystemExit(UNKNOWN)
+
+
+def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
+    """Have a worker publish an episode at the time that this session lives in."""
+    from pipeline.cli.terminal import answer
+
+    slug = slug_of(desk, episode)
+    checked(session, desk)
+    _confirm(session, desk, slug, yes)
+    with ledger(session) as book:
+        book.schedule(slug, session.now)
+    if session.json:
+        answer({"published": False, "scheduled": {slug: session.now.isoformat()}})
+    else:
+        click.echo(
+            f'{slug} is published at {session.now:%Y-%m-%d %H:%M %Z}, where "simulcast worker" runs; '
+            f'"simulcast cancel {episode}" takes that back.'
+        )
 
 
 def checked(session: Session, desk: Desk) -> tuple[Report, list[Finding]]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -37,7 +40,7 @@ def worker(session: Session, once: bool) -> None:
         if not mine:
             raise SimulcastError("another worker, or a command that sends, is at work here already")
         how = dispatch(session, publication, book)
-        engine = engine_for(session, book, how)
+        engine = engine_for(session, book, how, partial(_publish, session, how))
         try:
             _work(session, book, how, engine, once)
         finally:
@@ -45,8 +48,22 @@ def worker(session: Session, once: bool) -> None:
             book.gone(how.worker)
 
 
+def _publish(session: Session, how: Dispatch, slug: str) -> None:
+    """Publish an episode in a process of its own, as if somebody typed it now."""
+    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "publish", slug]
+    now = how.clock.moment().isoformat()
+    ran = subprocess.run(
+        [*command, "--yes", "--quiet", "--root", str(session.root), "--now", now],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+    if ran.returncode:
+        raise SimulcastError(f"{slug} was not published (exit code {ran.returncode}): {ran.stderr}")
+
+
 def _work(session: Session, book: Ledger, how: Dispatch, engine: Durable, once: bool) -> None:
-    from pipeline.delivery.mailing import launch, look_after, take_up
+    from pipeline.delivery.mailing import launch, look_after, take_up, take_up_publishings
 
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
@@ -56,7 +73,9 @@ def _work(session: Session, book: Ledger, how: Dispatch, engine: Durable, once: 
     under_way: set[str] = set()
     while not stop.is_set():
         look_after(book, how, engine)
-        under_way.update(take_up(book, how, engine, how.clock.moment()))
+        now = how.clock.moment()
+        under_way.update(take_up_publishings(book, engine, now))
+        under_way.update(take_up(book, how, engine, now))
         under_way = {key for key in under_way if not _ended(session, engine, key)}
         if once and not under_way:
             return

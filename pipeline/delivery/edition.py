@@ -57,7 +57,7 @@ def edition(publication: Publication, name: str, listing: Listing, html: str, te
     return Edition(
         mailing_list=name,
         list_title=publication.lists[name].title,
-        episode=listing.guid,
+        episode=known_by(listing),
         slug=listing.slug,
         number=listing.number,
         published=listing.published,
@@ -67,6 +67,11 @@ def edition(publication: Publication, name: str, listing: Listing, html: str, te
         html=html,
         text=text,
     )
+
+
+def known_by(listing: Listing) -> str:
+    """The GUID of an episode that no republishing changes: who has had it is not mailed it again."""
+    return listing.first_guid or listing.guid
 
 
 def addressed(publication: Publication) -> Email:
@@ -140,7 +145,7 @@ def due(episodes: Iterable[Listing], mailed: Collection[Mailed]) -> list[Listing
     """
     had = {one.episode for one in mailed}
     waiting = sorted(
-        (one for one in episodes if one.mail and one.guid not in had),
+        (one for one in episodes if one.mail and known_by(one) not in had),
         key=lambda one: (one.published, one.number),
     )
     if not mailed:

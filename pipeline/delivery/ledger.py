@@ -47,6 +47,7 @@ from pipeline.delivery.tables import (
     lanes,
     leases,
     lists,
+    publishings,
     slots,
     subscribers,
     subscriptions,
@@ -86,6 +87,15 @@ class Turn:
 
     claims: tuple[Claim, ...] = ()
     wait: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """An episode that is to be published at a time."""
+
+    id: int
+    slug: str
+    starts: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -573,6 +583,37 @@ class Ledger(Database):
         with self.transaction() as connection:
             mailing_list = connection.scalar(select(editions.c.list).where(editions.c.id == number))
             return mailing_list is not None and take_off(connection, mailing_list, subscriber, at)
+
+    # --- publishing at a time -----------------------------------------------------------------------
+
+    def schedule(self, slug: str, starts: datetime) -> int:
+        """Have some worker publish an episode when its time comes; the number of this wish."""
+        row = {"episode": slug, "starts": _utc(starts), "state": "scheduled"}
+        with self.transaction() as connection:
+            query = insert(publishings).values(row).returning(publishings.c.id)
+            return int(connection.execute(query).scalar_one())
+
+    def to_publish(self, at: datetime | None = None) -> list[Publishing]:
+        """The episodes that wait to be published; `at`: those whose time has come by then."""
+        query = (
+            select(publishings.c.id, publishings.c.episode, publishings.c.starts)
+            .where(publishings.c.state == "scheduled")
+            .order_by(publishings.c.starts, publishings.c.id)
+        )
+        if at is not None:
+            query = query.where(publishings.c.starts <= _utc(at))
+        with self.transaction() as connection:
+            return [Publishing(*row) for row in connection.execute(query)]
+
+    def published(self, number: int, *, cancelled: bool = False) -> bool:
+        """Take a wish to publish off the list, once it was begun or is no more wanted; whether it was on it."""
+        with self.transaction() as connection:
+            changed = connection.execute(
+                update(publishings)
+                .where(publishings.c.id == number, publishings.c.state == "scheduled")
+                .values(state="cancelled" if cancelled else "begun")
+            )
+            return bool(changed.rowcount)
 
     # --- workers ----------------------------------------------------------------------------------
 

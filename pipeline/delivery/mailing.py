@@ -18,12 +18,34 @@ Told = Callable[[str], None]
 """Hears in words what went wrong and will be tried again."""
 
 
-def works(ledger: Ledger, dispatch: Dispatch) -> Mapping[str, Work]:
+Publish = Callable[[str], None]
+"""Publishes the episode of that slug, all of it; again, if it broke off."""
+
+
+def works(ledger: Ledger, dispatch: Dispatch, publish: Publish | None = None) -> Mapping[str, Work]:
     """The kinds of work that the engine is to know, by name."""
     return {
         "edition": partial(_edition, ledger, dispatch),
         "slot": partial(_slot, ledger, dispatch),
+        "publish": partial(_publish, ledger, publish),
     }
+
+
+def _publish(
+    ledger: Ledger, publish: Publish | None, engine: Engine, key: str, number: int, _: int
+) -> None:
+    """An episode whose time has come goes out, in every medium."""
+    slug = engine.step("look", partial(_slug, ledger, number))
+    try:
+        if slug and publish is not None:
+            engine.step("publish", partial(publish, slug))
+    finally:
+        engine.step("note", partial(ledger.published, number))
+
+
+def _slug(ledger: Ledger, number: int) -> str:
+    """The episode that is to be published; "" if somebody took it back."""
+    return next((one.slug for one in ledger.to_publish() if one.id == number), "")
 
 
 def _edition(
@@ -87,6 +109,15 @@ def take_up(ledger: Ledger, dispatch: Dispatch, engine: Engine, at: datetime) ->
         keys.append(key)
         if ledger.sums(number).state == "running":
             _begin_slots(engine, _slots(dispatch, key), number)
+    return keys
+
+
+def take_up_publishings(ledger: Ledger, engine: Engine, at: datetime) -> list[str]:
+    """Begin to publish each episode whose time has come; the keys."""
+    keys = []
+    for one in ledger.to_publish(at):
+        keys.append(f"publish-{one.id}")
+        engine.begin(keys[-1], "publish", one.id, 0)
     return keys
 
 

@@ -33,6 +33,9 @@ a person where it says "hold"; skipped was planned, and its subscriber left, or 
 """
 
 
+PUBLISHING_STATES = ("scheduled", "begun", "cancelled")
+
+
 def _one_of(column: str, allowed: tuple[str, ...]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN {allowed}")
 
@@ -196,6 +199,15 @@ Index(
     deliveries.c.subscriber,
     sqlite_where=deliveries.c.due.is_not(None),
     postgresql_where=deliveries.c.due.is_not(None),
+)
+
+publishings = Table(
+    "publishings",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("episode", Text, nullable=False),
+    Column("starts", Text, nullable=False),
+    Column("state", Text, _one_of("state", PUBLISHING_STATES), nullable=False),
 )
 
 workers = Table(

@@ -69,10 +69,10 @@ def taken(
 
 
 def _taking(file: Path, raw: Path, form: Form) -> list[str]:
-    """One pass: what is in the file is judged, brought into the form, measured, and laid down."""
+    """One pass: a file is judged as it is, brought into the form, measured, and laid down."""
     judged = "astats=measure_perchannel=none:measure_overall=Peak_level+Peak_count+Flat_factor"
     shaped = f"aresample={RATE},aformat=sample_fmts=flt:channel_layouts={layout(form.channels)}"
-    steps = [judged, shaped]
+    steps = [shaped]
     if form.highpass:
         steps.append(f"highpass=f={form.highpass}")
     around = (
@@ -83,6 +83,7 @@ def _taking(file: Path, raw: Path, form: Form) -> list[str]:
     graph = f"[0:a:0]{','.join(steps)},asplit[m][s];[m]{METER},{PRINTED}[heard];[s]{around}[out]"
     return [
         *("-i", f"file:{file}", "-filter_complex", graph),
+        *("-map", "0:a:0", "-af", judged, "-f", "null", "-"),
         *("-map", "[heard]", "-f", "null", "-"),
         *("-map", "[out]", *samples(form.channels), f"file:{raw}"),
     ]

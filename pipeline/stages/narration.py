@@ -142,6 +142,8 @@ def within(seconds: float, listing: Listing) -> None:
 
 
 FALLBACK = "nanotts"
+REPLACED = ("kokoro", "piper")
+"""Those that the light voice stands in for: once they are installed, they read again; of others no build would know it."""
 WITHOUT = 'to publish without a voice, write narrator = "none" below [narration] in content/publication.toml'
 
 
@@ -176,7 +178,7 @@ def light(voice: Narration, language: str, reason: str) -> dict[str, Reading]:
 
     Raises NarrationError, `reason` included, where those cannot be had either.
     """
-    if voice.narrator == FALLBACK:
+    if voice.narrator not in REPLACED:
         raise NarrationError(f"{reason}; {WITHOUT}")
     try:
         return cast(voice, FALLBACK, language)

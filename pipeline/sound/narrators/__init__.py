@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, v
 from textwrap import wrap
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from pipeline.errors import NarrationError, StageError, suggestion
+from pipeline.errors import NarrationError, OutsideError, StageError, suggestion
 from pipeline.model import NOBODY
 from pipeline.processes import pool
 
@@ -133,7 +133,7 @@ class Line:
 def spoken_by(lines: list[Line], jobs: int) -> Iterator[tuple[Line, PCM]]:
     """Each line with its sound, in the order they are done, up to `jobs` of them spoken at once.
 
-    Raises NarrationError; what was not begun by then is not said.
+    Raises NarrationError, and OutsideError where a process was ended; what was not begun by then is not said.
     """
     if not lines:
         return
@@ -150,8 +150,9 @@ def spoken_by(lines: list[Line], jobs: int) -> Iterator[tuple[Line, PCM]]:
             for done in as_completed(waiting):
                 yield waiting[done], done.result()
         except BrokenProcessPool as error:
-            raise NarrationError(
-                f"{lines[0].reading.narrator} died while speaking; is there memory enough for {jobs} at once?"
+            raise OutsideError(
+                f"{lines[0].reading.narrator} was ended while it spoke; "
+                f"if memory ran out, --jobs {max(1, jobs // 2)} needs less: run it again"
             ) from error
         finally:
             speakers.shutdown(cancel_futures=True)

