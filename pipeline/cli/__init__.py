@@ -23,7 +23,7 @@ COMMANDS = {
     "serve": "serving:serve",
     "publish": "publishing:publish",
     "send": "mailing:send",
-    "status": "mailing:status",
+    "status": "reporting:status",
     "pause": "mailing:pause",
     "resume": "mailing:resume",
     "cancel": "mailing:cancel",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pipeline.check import Built, Finding
+    from pipeline.check.memory import Memory
     from pipeline.cli.terminal import Terminal
     from pipeline.runner import Desk, Report
 
@@ -246,17 +247,24 @@ def opened(session: Session, terminal: Terminal) -> Desk:
 
 @click.command()
 @click.argument("episode", required=False)
+@click.option("--external", is_flag=True, help="Try links that lead out of the site, too.")
+@click.option("--strict", is_flag=True, help="Take warnings for errors.")
+@click.option("--codes", is_flag=True, help="List the codes, and end.")
 @everywhere
-def check(session: Session, episode: str | None) -> None:
+def check(session: Session, episode: str | None, external: bool, strict: bool, codes: bool) -> None:
     """Build, then look for what must not go out: exit code 1 where there is an error."""
     from pipeline.cli.terminal import answer
+
+    if codes:
+        _tell_codes(session)
+        return
 
     terminal = session.terminal()
     desk = opened(session, terminal)
     try:
         report = run(desk)
         slug = slug_of(desk, episode) if episode else None
-        found = findings(desk, report, slug)
+        found = findings(desk, report, slug, external=external)
     finally:
         desk.close()
     if session.json:
@@ -268,12 +276,42 @@ def check(session: Session, episode: str | None) -> None:
         )
     else:
         tell_findings(session, report, found)
-    if report.errors or any(one.refuses for one in found):
+    warned = strict and any(one.severity == "warning" and not one.waived for one in found)
+    if report.errors or warned or any(one.refuses for one in found):
         raise SystemExit(code(report) or 1)
 
 
-def findings(desk: Desk, report: Report, only: str | None = None) -> list[Finding]:
-    """What `check` finds in the episodes that could be read, and in what was made of them."""
+def _tell_codes(session: Session) -> None:
+    from pipeline.check.rules import RULES, medium
+    from pipeline.cli.terminal import answer, table
+
+    if session.json:
+        answer(
+            {
+                name: {"severity": rule.severity, "title": rule.title, "waivable": rule.waivable}
+                for name, rule in RULES.items()
+            }
+        )
+        return
+    rows = [
+        (
+            name,
+            medium(name),
+            rule.severity,
+            rule.title + ("" if rule.waivable else "; cannot be waived"),
+        )
+        for name, rule in RULES.items()
+    ]
+    click.echo(table(rows))
+
+
+def findings(
+    desk: Desk, report: Report, only: str | None = None, *, external: bool = False
+) -> list[Finding]:
+    """What `check` finds in the episodes that could be read, and in what was made of them.
+
+    external: links that lead out of the site are tried.
+    """
     from pipeline.check import findings as found
     from pipeline.check import refused
     from pipeline.check.memory import Memory
@@ -284,8 +322,21 @@ def findings(desk: Desk, report: Report, only: str | None = None) -> list[Findin
     told = refused((slug, error) for slug, error in failed if only in (None, "", slug))
     with Memory(desk.store.home / "check.db") as memory:
         seen = found(_built(desk, report), memory, only)
+        seen += _tried(desk, memory, only) if external else []
     known = {(one.where, one.message) for one in seen}
     return [*(one for one in told if (one.where, one.message) not in known), *seen]
+
+
+def _tried(desk: Desk, memory: Memory, only: str | None) -> list[Finding]:
+    import time
+
+    from pipeline.check.external import of_links
+    from pipeline.check.finding import waived
+    from pipeline.cli.asking import ask
+
+    waivers = {one.slug: one.waive for one in desk.listings if one.waive}
+    found = of_links(memory.database, desk.now, ask, time.sleep, only)
+    return [waived(one, waivers) for one in found]
 
 
 def _built(desk: Desk, report: Report) -> Built:

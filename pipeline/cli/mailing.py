@@ -476,46 +476,8 @@ def told(one: Sums) -> dict[str, Any]:
 # --- status, pause, resume, cancel --------------------------------------------------------------------
 
 
-@click.command()
-@click.argument("episode", required=False)
-@everywhere
-def status(session: Session, episode: str | None) -> None:
-    """The ledger's sums: of each edition, how many were accepted, refused, or are still to go."""
-    from pipeline.cli.terminal import answer, table
-
-    with ledger(session) as book:
-        found = book.editions()
-    if episode:
-        found = [one for one in found if _is(one, episode)]
-    if session.json:
-        answer({"editions": [told(one) for one in found]})
-    elif not found:
-        click.echo("Nothing was mailed yet.")
-    else:
-        states = ("accepted", "refused", "skipped", "planned", "sending", "deferred", "unknown")
-        names = ("audience", *states)
-        rows: list[tuple[str, ...]] = [("edition", "list", *names, "", "")]
-        rows += [
-            (
-                one.slug + (f", correction {one.revision}" if one.revision else ""),
-                one.mailing_list,
-                *(f"{getattr(one, n):,}" for n in names),
-                "adds up" if one.hold else "DOES NOT ADD UP",
-                f"for {one.starts}" if one.state == "scheduled" else one.state,
-            )
-            for one in found
-        ]
-        click.echo(table(rows))
-        for one in found:
-            if one.uncertain:
-                click.echo(
-                    f"{one.slug}: {one.uncertain:,} may have arrived twice, with one Message-ID."
-                )
-    if any(one.unknown or one.sending for one in found):
-        raise SystemExit(UNKNOWN)
-
-
-def _is(one: Sums, episode: str) -> bool:
+def named(one: Sums, episode: str) -> bool:
+    """Whether an edition is of the episode that is meant."""
     return _named(one.slug, episode)
 
 
@@ -529,7 +491,7 @@ def _each(
     """Change the editions of an episode; those that were changed, as they are now."""
     with ledger(session) as book:
         found = [
-            one for one in book.editions() if _is(one, episode) and name in ("", one.mailing_list)
+            one for one in book.editions() if named(one, episode) and name in ("", one.mailing_list)
         ]
         if not found:
             raise SimulcastError(f'no edition of "{episode}" was frozen; see "simulcast status"')
@@ -594,7 +556,7 @@ def cancel(session: Session, episode: str, name: str) -> None:
         waiting = [one for one in book.to_publish() if _named(one.slug, episode)]
         for one in waiting:
             book.published(one.id, cancelled=True)
-        if waiting and not any(_is(one, episode) for one in book.editions()):
+        if waiting and not any(named(one, episode) for one in book.editions()):
             click.echo(f"{waiting[0].slug} is not published at {waiting[0].starts}.")
             return
     changed = _each(session, episode, name, lambda book, number: book.cancel(number))

@@ -94,6 +94,7 @@ def application(
     """The application, and what closes it: files alone where the publication has no list to subscribe to."""
     from pipeline.cli.mailing import dispatch
     from pipeline.cli.subscribing import OUTBOX, ledger
+    from pipeline.delivery.bounces import take_in
     from pipeline.delivery.erasing import erase
     from pipeline.web.app import Alone
     from pipeline.web.app import site as files
@@ -127,11 +128,21 @@ def application(
         desk.close()
         book.close()
 
+    def bounced(content: bytes) -> str:
+        return take_in(book, content, datetime.fromtimestamp(clock(), UTC)).kind or "nothing"
+
     secrets = Secrets(
         os.environ.get("SIMULCAST_BOUNCE_SECRET", ""),
         os.environ.get("SIMULCAST_METRICS_SECRET", ""),
     )
     service_app = Service(
-        folder, site, desk, pages, seconds=time.monotonic, log=log, secrets=secrets
+        folder,
+        site,
+        desk,
+        pages,
+        seconds=time.monotonic,
+        log=log,
+        bounced=bounced,
+        secrets=secrets,
     )
     return service_app, close

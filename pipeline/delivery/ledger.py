@@ -858,8 +858,15 @@ def _recipient(row: Any) -> Recipient:
 
 
 def _renewed(connection: Connection, slot: Slot, now: float) -> bool:
-    held = update(slots).where(slots.c.id == slot.id).values(until=int(now) + LEASE)
-    return bool(connection.execute(held).rowcount)
+    """Whether a slot holds its lease. It is written only when some of it is used up: a turn without claims costs no
+    write then."""
+    until = connection.scalar(select(slots.c.until).where(slots.c.id == slot.id).with_for_update())
+    if until is None:
+        return False
+    if until - now < LEASE * 0.9:
+        longer = update(slots).where(slots.c.id == slot.id).values(until=int(now) + LEASE)
+        connection.execute(longer)
+    return True
 
 
 def _in_hand(slot: Slot, numbers: Sequence[int]) -> ColumnElement[bool]:

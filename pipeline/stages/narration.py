@@ -143,7 +143,7 @@ def within(seconds: float, listing: Listing) -> None:
 
 FALLBACK = "nanotts"
 REPLACED = ("kokoro", "piper")
-"""Those that the light voice stands in for: once they are installed, they read again; of others no build would know it."""
+"""Those the light voice stands in for: once installed, they read again; of others no build would know it."""
 WITHOUT = 'to publish without a voice, write narrator = "none" below [narration] in content/publication.toml'
 
 
