@@ -224,7 +224,8 @@ h2 { margin: 2.5rem 0 .5rem; font-size: 1.25rem; }
 .sides { overflow-x: auto; }
 table.diff { border-collapse: collapse; font: 14px/1.5 ui-monospace, Menlo, Consolas, monospace; width: 100%; }
 table.diff td { padding: .1rem .5rem; vertical-align: top; white-space: pre-wrap; overflow-wrap: anywhere; width: 47%; }
-table.diff td.diff_header { width: 3%; text-align: right; color: GrayText; }
+table.diff th { text-align: left; padding: .1rem .5rem; }
+table.diff td.diff_header { width: 3%; text-align: right; color: GrayText; white-space: nowrap; overflow-wrap: normal; }
 table.diff td.diff_next { display: none; }
 .diff_add { background: #d8f0d8; color: #10381a; } .diff_sub { background: #f8d8d4; color: #5c1410; }
 .diff_chg { background: #fbeec2; color: #4a3800; }
@@ -247,7 +248,7 @@ def side_by_side(title: str, found: Iterable[Change]) -> str:
 
 
 def _section(change: Change) -> str:
-    head = f"<h2>{escape(change.subject)}: what a {escape(change.audience)} sees</h2>"
+    head = f"<h2>{escape(change.subject)}: what the {escape(change.audience)} sees</h2>"
     facts = "".join(f'<p class="facts">{escape(fact)}</p>' for fact in change.facts)
     if change.old == change.new:
         return f"<section>\n{head}\n{facts}\n</section>"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from PIL.Image import Image
@@ -51,16 +51,31 @@ def enclosure(audio: Artifacts) -> Enclosure | None:
     )
 
 
+def lighter(pictures: Artifacts, to: Callable[[str], str]) -> dict[str, str]:
+    """Of each picture the lighter forms there are, as `srcset` names them: links by `to`, and widths."""
+    found = dict[str, list[str]]()
+    for made in pictures:
+        path = made.path.removeprefix("site/")
+        name, width, _ = path.rsplit(".", 2)
+        found.setdefault(name.partition("/")[2], []).append(f"{to(path)} {width}w")
+    return {name: ", ".join(forms) for name, forms in found.items()}
+
+
 def picture_size(file: Path) -> tuple[int, int] | None:
     """Width and height in pixels as a browser shows a picture; None for a drawing without pixels.
 
     Raises MediaError: the file is not a picture.
     """
+    from PIL import Image
+
     if file.suffix.lower() in VECTOR:
         return None
     with picture(file) as opened:
         width, height = opened.size
-        turned = opened.getexif().get(0x0112, 1) >= 5  # EXIF orientation: stored lying on its side
+        # Not opened.getexif(): of a PNG it would decode the whole picture to look behind it.
+        turned = (
+            Image.Image.getexif(opened).get(0x0112, 1) >= 5
+        )  # EXIF orientation: stored lying on its side
     return (height, width) if turned else (width, height)
 
 

@@ -220,7 +220,9 @@ class Desk:
     def _hashed(self, name: str, subject: str) -> str:
         """What many stages ask for is hashed once, and what is made of many of one kind in one go."""
         if name == "episodes":
-            return _hash(*(self.fingerprint("listing", one.slug) for one in self.listings))
+            rest = self.listings[len(self.pages) * self.publication.feeds.page :]
+            found = [self.fingerprint("full_page", page) for page in self.pages]
+            return _hash(*found, *(self.fingerprint("listing", one.slug) for one in rest))
         if name == "full_page":
             return _hash(
                 subject,
@@ -228,18 +230,22 @@ class Desk:
             )
         if name in GIVENS or name in EPISODE_GIVENS:
             return _hash(repr(self.given(name, subject)))
-        parts = self._parts(name, subject).values()
-        return _hash("\n".join([f"{one.path} {one.sha256}" for made in parts for one in made]))
+        if self.stages[name].per == "episode" and subject == WHOLE:
+            rest = self.listings[len(self.pages) * self.publication.feeds.page :]
+            newest = [self.made[name, one.slug] for one in rest]
+            return _hash(*(self.fingerprint(name, page) for page in self.pages), _told(newest))
+        parts = self._parts(name, subject)
+        return _hash(_told([parts] if isinstance(parts, Artifacts) else parts.values()))
 
-    def _parts(self, name: str, subject: str) -> Mapping[str | int, Artifacts]:
+    def _parts(self, name: str, subject: str) -> Artifacts | Mapping[Any, Artifacts]:
         """What a stage made of a subject, or of all that lies in it: episodes of a page, all of a publication."""
         per = self.stages[name].per
         if per == "episode" and (subject == WHOLE or subject in self.pages):
             within = self.listings if subject == WHOLE else self.pages[subject].listings
-            return {one.slug: self.made[name, one.slug] for one in within}
+            return _Made(self.made, name, within)
         if per == "page" and subject == WHOLE:
             return {page.number: self.made[name, key] for key, page in self.pages.items()}
-        return {subject: self.made[name, subject]}
+        return self.made[name, subject]
 
     def inputs(self, stage: Stage, subject: str) -> dict[str, str]:
         """The fingerprint of everything a stage depends on, by name."""
@@ -304,11 +310,35 @@ class Desk:
             return tools[name]
         if name not in self.stages:
             return self.given(name, subject)
-        parts = self._parts(name, subject)
-        return parts[subject] if set(parts) == {subject} else parts
+        return self._parts(name, subject)
 
     def close(self) -> None:
         self.store.close()
+
+
+class _Made(Mapping[str, Artifacts]):
+    """What a stage made of some episodes, by slug, in their order: it costs nothing until it is asked."""
+
+    def __init__(
+        self, made: Mapping[tuple[str, str], Artifacts], stage: str, within: Sequence[Listing]
+    ) -> None:
+        self._made, self._stage, self._within = made, stage, within
+
+    def __getitem__(self, slug: str) -> Artifacts:
+        return self._made[self._stage, slug]
+
+    def __iter__(self) -> Iterator[str]:
+        return (one.slug for one in self._within)
+
+    def __len__(self) -> int:
+        return len(self._within)
+
+
+def _told(artifacts: Iterable[Artifacts]) -> str:
+    """Paths and hashes of artifacts, as one text to be hashed in one go."""
+    return "\n".join(
+        [word for made in artifacts for one in made for word in (one.path, one.sha256)]
+    )
 
 
 class _Progress:

@@ -55,7 +55,8 @@ class Made:
     file: str = field(compare=False, repr=False)
 
     def read(self) -> bytes:
-        return Path(self.file).read_bytes()
+        with open(self.file, "rb", buffering=0) as file:  # noqa: PTH123  (a Path costs as much as the reading)
+            return file.read()
 
     def text(self) -> str:
         return self.read().decode("utf-8")

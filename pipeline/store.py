@@ -143,10 +143,12 @@ class Store:
         return None
 
     def _artifacts(self, rows: Iterable[tuple[str, str, int]]) -> Artifacts | None:
-        found = [Made(path, digest, size, str(self._object(digest))) for path, digest, size in rows]
-        return (
-            Artifacts(found) if all(_size(Path(made.file)) == made.size for made in found) else None
-        )
+        objects = f"{self.home}/objects"
+        found = [
+            Made(path, digest, size, f"{objects}/{digest[:2]}/{digest}")
+            for path, digest, size in rows
+        ]
+        return Artifacts(found) if all(_size(made.file) == made.size for made in found) else None
 
     def record(self, stage: str, key: str, used: Mapping[str, str], made: Artifacts) -> None:
         rows = [(one.path, one.sha256, one.size) for one in made]
@@ -192,13 +194,14 @@ class Store:
     def lay(self, artifacts: Iterable[Made]) -> list[str]:
         """Put artifacts in their places below build/, each whole; the paths that changed."""
         changed = []
+        build = str(self.build)  # a Path for each of thousands would cost more than the rest
         for made in artifacts:
-            target = self.build / made.path
             known = self._execute(
                 "SELECT sha256, size, mtime FROM laid WHERE path = ?", (made.path,)
             ).fetchone()
-            if known == (made.sha256, *_stat(target)):
+            if known == (made.sha256, *_stat(f"{build}/{made.path}")):
                 continue
+            target = self.build / made.path
             write_whole(target, Path(made.file))
             changed.append(made.path)
             self._execute(
@@ -249,14 +252,14 @@ def _prepared(file: Path | None) -> sqlite3.Connection:
     return database
 
 
-def _size(file: Path) -> int:
+def _size(file: Path | str) -> int:
     """Bytes of a file; −1 where there is none."""
     return _stat(file)[0]
 
 
-def _stat(file: Path) -> tuple[int, int]:
+def _stat(file: Path | str) -> tuple[int, int]:
     try:
-        stat = file.stat()
+        stat = os.stat(file)  # noqa: PTH116  (it is asked for every artifact)
     except (FileNotFoundError, NotADirectoryError):
         return (-1, -1)
     return (stat.st_size, stat.st_mtime_ns)

@@ -90,6 +90,10 @@ class Desk:
         text = json.dumps({"version": "1.2.0", "chapters": listed})
         return Artifacts([self.made(f"site/{listing.slug}/chapters.json", text)])
 
+    def soundbites(self, listing: Listing) -> Artifacts:
+        found = [{"title": listing.title, "start": 1.5, "duration": 30.0}]
+        return Artifacts([self.made(f"soundbites/{listing.slug}.json", json.dumps(found))])
+
     def transcript(self, listing: Listing) -> Artifacts:
         return Artifacts(
             self.made(f"site/{listing.slug}/transcript.{kind}", kind)
@@ -146,6 +150,7 @@ class Desk:
             self.chapters(one, *marks) if heard and spoken else Artifacts(),
             self.transcript(one) if heard and spoken else Artifacts(),
             Artifacts([self.made(f"site/{one.slug}/card.png", b"png")]),
+            self.soundbites(one) if heard and spoken else Artifacts(),
         )
         return Artifacts(self.made(each.path, each.content) for each in made)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipeline.stage import Artifact, Stage
 from tests.publications import png, write
-from tests.sounds import speech_like
+from tests.sounds import ffmpeg, speech_like
 
 SETTINGS = """\
 title = "Harbour Letter"
@@ -260,6 +260,14 @@ def _email(code: str, name: str, line: int | str, old: str, new: str) -> Broken:
 
 def _sound(code: str, name: str, make: Edit, where: str = MP3, line: int | str = 0) -> Broken:
     return Broken(code, name, where, line, (make,))
+
+
+def _silent(file: Path) -> None:
+    """A sound with four seconds of nothing in its middle."""
+    speech_like(file.with_name("part.wav"), 3)
+    graph = "[0:a]asplit=2[a][b];aevalsrc=0:d=4:s=44100[c];[a][c][b]concat=n=3:v=0:a=1"
+    ffmpeg("-i", file.with_name("part.wav"), "-filter_complex", graph, file)
+    file.with_name("part.wav").unlink()
 
 
 def _without_text(path: Path, data: bytes) -> bytes:
@@ -716,6 +724,20 @@ GALLERY: tuple[Broken, ...] = (
         "feed",
         "<title>The Second Letter</title>",
         "<title></title>",
+    ),
+    # audio
+    Broken("E503", "a silence in a recording", MP3, 0, (lambda root: _silent(root / RECORDING),)),
+    faulty(
+        "E509",
+        "a transcript that leaves out most",
+        "build/site/02-second/transcript.html",
+        0,
+        "transcript",
+        "<p>.*</p>",
+        "<p>It rained.</p>",
+    ),
+    Broken(
+        "E515", "a recording that is none", RECORDING, 0, (put(RECORDING, b"RIFF and no sound"),)
     ),
     # pages
     faulty(

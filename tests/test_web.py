@@ -25,6 +25,7 @@ from pipeline.model import Episode, Listing, Place, Publication
 from pipeline.stage import Artifact, Artifacts, Made, Stage
 from pipeline.stages.art import art
 from pipeline.stages.page import page
+from pipeline.stages.pictures import pictures
 from pipeline.stages.search import search
 from pipeline.stages.site import ON_PAGE, site
 from pipeline.store import Store
@@ -143,6 +144,7 @@ def made(folder: Path, path: str, content: str) -> Made:
     return Made(path, digest, file.stat().st_size, str(file))
 
 
+WAVE = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1200 160"><path d="M0 80h1200"/></svg>'
 SPOKEN = (
     ("Narrator", 4.0, 6.0, "First."),
     ("Quotation", 6.3, 8.0, "“Quoted & said.”"),
@@ -175,10 +177,12 @@ def heard(folder: Path, slug: str) -> dict[str, Artifacts]:
                 made(folder, f"site/{slug}/transcript.json", json.dumps({"segments": segments})),
             ]
         ),
+        "waveform": Artifacts([made(folder, f"site/{slug}/waveform.svg", WAVE)]),
     }
 
 
-SILENT = {"audio": Artifacts(), "chapters": Artifacts(), "transcript": Artifacts()}
+MADE = ("audio", "chapters", "transcript", "waveform", "pictures")
+SILENT = dict.fromkeys(MADE, Artifacts())
 
 
 def run(stage: Stage, **values: Any) -> Iterable[Artifact]:
@@ -198,7 +202,12 @@ def given(of: World, slug: str) -> dict[str, Any]:
     }
 
 
-def around(of: World, audio: Mapping[str, Artifacts]) -> Iterable[Artifact]:
+def around(
+    of: World,
+    audio: Mapping[str, Artifacts],
+    waveform: Mapping[str, Artifacts] | None = None,
+    pictures: Mapping[str, Artifacts] | None = None,
+) -> Iterable[Artifact]:
     return run(
         site,
         publication=of.publication,
@@ -206,6 +215,8 @@ def around(of: World, audio: Mapping[str, Artifacts]) -> Iterable[Artifact]:
         templates=of.templates,
         files=of.files,
         audio=audio,
+        waveform=waveform or {},
+        pictures=pictures or {},
     )
 
 
@@ -235,14 +246,33 @@ def found_by(of: World, pages: Mapping[str, Artifacts], folder: Path) -> list[Ar
         store.close()
 
 
+def lightened(of: World, folder: Path) -> dict[str, Artifacts]:
+    """What the stage of pictures makes of each episode."""
+    store = Store(folder)
+    try:
+        return {
+            one.slug: Artifacts(
+                store.keep(found) for found in run(pictures, **given(of, one.slug), kept=store)
+            )
+            for one in of.listings
+        }
+    finally:
+        store.close()
+
+
 def whole(of: World, folder: Path) -> dict[str, bytes]:
     """All that the stages of the web make of a publication, by path below build/site."""
     folder.mkdir(exist_ok=True)
     sounds = {one.slug: heard(folder, one.slug) for one in of.listings}
-    artifacts = list(around(of, {slug: parts["audio"] for slug, parts in sounds.items()}))
+    light = lightened(of, folder)
+    heard_of, drawn = (
+        {slug: parts[name] for slug, parts in sounds.items()} for name in ("audio", "waveform")
+    )
+    artifacts = list(around(of, heard_of, drawn, light))
     read = dict[str, Artifacts]()
     for one in of.listings:
-        shown = list(run(page, **given(of, one.slug), **sounds[one.slug]))
+        values = {**given(of, one.slug), **sounds[one.slug], "pictures": light[one.slug]}
+        shown = list(run(page, **values))
         artifacts += shown
         artifacts += run(art, **given(of, one.slug))
         text = content(shown[0]).decode()
@@ -251,12 +281,12 @@ def whole(of: World, folder: Path) -> dict[str, bytes]:
     found = {one.path.removeprefix("site/"): content(one) for one in artifacts}
     assert len(found) == len(artifacts), "two stages make the same file"
     others = {
-        part.path.removeprefix("site/")
-        for parts in sounds.values()
+        part.path.removeprefix("site/"): b"" if part.path.endswith(".mp3") else part.read()
+        for parts in (*sounds.values(), light)
         for each in parts.values()
         for part in each
     }
-    return {**dict.fromkeys(FEEDS | others, b""), **found}
+    return {**dict.fromkeys(FEEDS, b""), **others, **found}
 
 
 @pytest.fixture(scope="module", params=THEMES)
@@ -341,7 +371,7 @@ def test_every_block_fits_into_a_well_formed_page(full: World, tmp_path: Path) -
     check_outline("01-everything/index.html", tree)
     assert text_of(tree.find(".//h1")) == "All <of> & them 🤖"
     assert 'if a < b: print("{{ braces }} {% too %}")' in text_of(tree.find(".//pre"))
-    picture = tree.find(".//figure[@class='picture']/img")
+    picture = tree.find(".//figure[@class='picture']//img")
     assert picture is not None
     assert (picture.attrib["width"], picture.attrib["height"]) == ("640", "360")
     assert picture.attrib["loading"] == "lazy"
@@ -673,7 +703,7 @@ def listed(of: World, count: int) -> dict[str, bytes]:
         "publication": of.publication,
         "templates": of.templates,
         "files": of.files,
-        "audio": {},
+        **{name: {} for name in ("audio", "waveform", "pictures")},
     }
     return {one.path: content(one) for one in run(site, episodes=many(count), **values)}
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "diff": "comparing:diff",
     "verify": "comparing:verify",
     "doctor": "doctoring:doctor",
+    "schedule": "scheduling:schedule",
     "republish": "identifying:republish",
     "withdraw": "identifying:withdraw",
     "move": "identifying:move",

@@ -88,7 +88,7 @@ def told(change: Change) -> dict[str, Any]:
 
 
 def _shown(change: Change) -> str:
-    head = click.style(f"{change.subject}: a {change.audience}", bold=True)
+    head = click.style(f"{change.subject}, to the {change.audience}", bold=True)
     colours = {"+": "green", "-": "red", "@": "cyan"}
     lines = [
         click.style(line, fg=colours.get(line[:1]))

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from pipeline.errors import AuthorError, suggestion
-from pipeline.feeds.xml import element
+from pipeline.feeds.xml import Element, element
 
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "Arts": (
@@ -55,7 +54,7 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
 """Apple's list, category to subcategories; podcast directories refuse any other."""
 
 
-def category(words: str) -> Any:
+def category(words: str) -> Element:
     """The `itunes:category` for "News > Tech News", or for "Technology" alone.
 
     Raises AuthorError for a category that is not in Apple's list.

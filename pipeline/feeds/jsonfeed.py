@@ -38,8 +38,7 @@ def json_feed(
 
 def item(publication: Publication, entry: Entry) -> str:
     """An item of a JSON Feed, ready to be joined."""
-    text = json.dumps(_entry(publication, entry), ensure_ascii=False, indent=1)
-    return "\n".join(f"  {line}" for line in text.split("\n"))
+    return "  " + json.dumps(_entry(publication, entry), ensure_ascii=False)
 
 
 def _entry(publication: Publication, entry: Entry) -> dict[str, Any]:

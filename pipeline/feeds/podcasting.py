@@ -14,7 +14,7 @@ from pipeline.errors import MediaError
 from pipeline.feeds.apple import category
 from pipeline.feeds.entries import Entry, address
 from pipeline.feeds.notes import DESCRIPTION, shortened
-from pipeline.feeds.xml import element, guid
+from pipeline.feeds.xml import Element, element, guid
 from pipeline.media import Enclosure
 from pipeline.model import (
     Chat,
@@ -63,7 +63,7 @@ class Image:
     alt: str = ""
 
 
-def of_show(publication: Publication, images: Iterable[Image]) -> Iterator[Any]:
+def of_show(publication: Publication, images: Iterable[Image]) -> Iterator[Element]:
     """The elements of the channel; the first of the images is the artwork."""
     asked = publication.podcast
     artwork, *more = images
@@ -92,7 +92,7 @@ def of_show(publication: Publication, images: Iterable[Image]) -> Iterator[Any]:
     yield from _related(publication)
 
 
-def _told_to_apps(publication: Publication) -> Iterator[Any]:
+def _told_to_apps(publication: Publication) -> Iterator[Element]:
     """How often it comes, how its changes are told, and who may show it."""
     asked = publication.podcast
     if often := asked.update_frequency:
@@ -114,7 +114,7 @@ def _told_to_apps(publication: Publication) -> Iterator[Any]:
         yield element("podcast:block", "yes" if one.yes else "no", id=one.id)
 
 
-def _related(publication: Publication) -> Iterator[Any]:
+def _related(publication: Publication) -> Iterator[Element]:
     """Other shows: those it recommends, those it consists of, and who publishes it."""
     asked = publication.podcast
     if asked.podroll:
@@ -128,7 +128,7 @@ def _related(publication: Publication) -> Iterator[Any]:
     yield from map(_remote, asked.remote_item)
 
 
-def of_trailer(entry: Entry, sound: Enclosure) -> Any:
+def of_trailer(entry: Entry, sound: Enclosure) -> Element:
     """The channel's pointer to an episode that is the show's trailer."""
     listing = entry.listing
     return element(
@@ -142,7 +142,7 @@ def of_trailer(entry: Entry, sound: Enclosure) -> Any:
     )
 
 
-def of_episode(publication: Publication, entry: Entry, sound: Enclosure) -> Iterator[Any]:
+def of_episode(publication: Publication, entry: Entry, sound: Enclosure) -> Iterator[Element]:
     """The elements of an item that its listing and its audio give."""
     listing, told = entry.listing, entry.listing.podcast
     season = publication.podcast.season(listing.season)
@@ -185,7 +185,7 @@ class Beside:
     soundbites: Artifacts = NOTHING
 
 
-def of_artifacts(publication: Publication, beside: Beside) -> Iterator[Any]:
+def of_artifacts(publication: Publication, beside: Beside) -> Iterator[Element]:
     """The elements of an item that point to its chapters, transcripts, card, soundbites and other audio files."""
 
     def public(made: Made) -> str:
@@ -215,7 +215,7 @@ def of_artifacts(publication: Publication, beside: Beside) -> Iterator[Any]:
     yield from _alternates(publication, beside.audio)
 
 
-def _alternates(publication: Publication, audio: Artifacts) -> Iterator[Any]:
+def _alternates(publication: Publication, audio: Artifacts) -> Iterator[Element]:
     """The same audio in other codecs, each with the hash that proves a download whole (W3C SRI)."""
     facts = audio.ending(".json")
     told = json.loads(facts.text()) if facts else {}
@@ -231,7 +231,7 @@ def _alternates(publication: Publication, audio: Artifacts) -> Iterator[Any]:
         yield _alternate(publication, one, file)
 
 
-def _alternate(publication: Publication, told: Mapping[str, Any], file: Made) -> Any:
+def _alternate(publication: Publication, told: Mapping[str, Any], file: Made) -> Element:
     type, _, codecs = str(told["type"]).partition("; codecs=")
     name = told["path"].rpartition(".")[2].upper()
     bitrate = round(file.size * 8 / told["duration"]) if told["duration"] else 0
@@ -254,7 +254,7 @@ def _alternate(publication: Publication, told: Mapping[str, Any], file: Made) ->
 # --- one tag each -----------------------------------------------------------------------------------
 
 
-def _image(image: Image) -> Any:
+def _image(image: Image) -> Element:
     common = gcd(image.width, image.height)
     return element(
         "podcast:image",
@@ -267,7 +267,7 @@ def _image(image: Image) -> Any:
     )
 
 
-def _persons(publication: Publication, people: Iterable[Person]) -> Iterator[Any]:
+def _persons(publication: Publication, people: Iterable[Person]) -> Iterator[Element]:
     for one in people:
         yield element(
             "podcast:person",
@@ -278,7 +278,7 @@ def _persons(publication: Publication, people: Iterable[Person]) -> Iterator[Any
         )
 
 
-def _guest(guest: str | Guest) -> Any:
+def _guest(guest: str | Guest) -> Element:
     one = Guest(guest) if isinstance(guest, str) else guest
     return element(
         "podcast:person",
@@ -290,7 +290,7 @@ def _guest(guest: str | Guest) -> Any:
     )
 
 
-def _licensed(words: str) -> Iterator[Any]:
+def _licensed(words: str) -> Iterator[Element]:
     if "://" in words:
         name = words.rstrip("/").rpartition("/")[-1]
         yield element("podcast:license", name, url=address(words))
@@ -298,14 +298,14 @@ def _licensed(words: str) -> Iterator[Any]:
         yield element("podcast:license", words.lower())
 
 
-def _funded(publication: Publication, asked: str | Iterable[Funding]) -> Iterator[Any]:
+def _funded(publication: Publication, asked: str | Iterable[Funding]) -> Iterator[Element]:
     ways = ([Funding(asked)] if asked else []) if isinstance(asked, str) else asked
     for one in ways:
         words = one.text or f"Support {publication.title}"
         yield element("podcast:funding", words[:NAME], url=address(one.url))
 
 
-def _located(places: Iterable[Location]) -> Iterator[Any]:
+def _located(places: Iterable[Location]) -> Iterator[Element]:
     for one in places:
         yield element(
             "podcast:location",
@@ -317,7 +317,7 @@ def _located(places: Iterable[Location]) -> Iterator[Any]:
         )
 
 
-def _valued(values: Iterable[Value]) -> Iterator[Any]:
+def _valued(values: Iterable[Value]) -> Iterator[Element]:
     for one in values:
         made = element("podcast:value", type=one.type, method=one.method, suggested=one.suggested)
         for paid in one.recipients:
@@ -337,7 +337,7 @@ def _valued(values: Iterable[Value]) -> Iterator[Any]:
 
 def _discussed(
     chat: Chat | None, txt: Iterable[Txt], social: Iterable[SocialInteract]
-) -> Iterator[Any]:
+) -> Iterator[Element]:
     if chat:
         yield element(
             "podcast:chat",
@@ -359,7 +359,7 @@ def _discussed(
         )
 
 
-def _remote(one: RemoteItem, medium: str = "") -> Any:
+def _remote(one: RemoteItem, medium: str = "") -> Element:
     return element(
         "podcast:remoteItem",
         feedGuid=one.feed_guid.lower(),

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from pipeline.feeds.entries import Entry
     from pipeline.feeds.podcasting import Beside
+    from pipeline.feeds.xml import Forms
     from pipeline.model import Listing, Publication
 
 
@@ -23,6 +24,7 @@ def fragment(
     chapters: Artifacts,
     transcript: Artifacts,
     art: Artifacts,
+    soundbites: Artifacts,
 ) -> Iterator[Artifact]:
     """An episode as each feed carries it: RSS, Atom, JSON Feed and, where it is heard, podcast."""
     from pipeline.feeds import xml
@@ -32,21 +34,25 @@ def fragment(
 
     one = entry_of(publication, listing, entry, audio)
     name = f"fragment/{listing.slug}"
-    yield Artifact(f"{name}.rss.xml", xml.article(one))
-    yield Artifact(f"{name}.atom.xml", xml.atom_entry(one, atom_guid(listing)))
+    forms = xml.Forms(one)
+    yield Artifact(f"{name}.rss.xml", forms.article())
+    yield Artifact(f"{name}.atom.xml", forms.atom(atom_guid(listing)))
     yield Artifact(f"{name}.json", item(publication, one))
     if one.sound:
-        yield from _heard(publication, name, one, Beside(audio, chapters, transcript, art))
+        yield from _heard(
+            publication, name, one, forms, Beside(audio, chapters, transcript, art, soundbites)
+        )
 
 
-def _heard(publication: Publication, name: str, entry: Entry, beside: Beside) -> Iterator[Artifact]:
+def _heard(
+    publication: Publication, name: str, entry: Entry, forms: Forms, beside: Beside
+) -> Iterator[Artifact]:
     from pipeline.feeds import notes, podcasting, xml
 
     sound = entry.sound
     assert sound
     lines = notes.timestamps(beside.chapters)
-    text = xml.episode(
-        entry,
+    text = forms.episode(
         notes.description(publication, entry, sound, lines),
         entry.content + notes.below(publication, sound, lines),
         [

@@ -34,13 +34,15 @@ def page(
     audio: Artifacts,
     chapters: Artifacts,
     transcript: Artifacts,
+    waveform: Artifacts,
+    pictures: Artifacts,
 ) -> Iterator[Artifact]:
     """The episode's page, to read and to hear, and the pictures on it."""
     from pipeline.inlines import Links
     from pipeline.templates import shown
 
     path = f"{listing.slug}/index.html"
-    pictures = {name: files(f"content/{listing.slug}/{name}") for name in episode.files}
+    beside = {name: files(f"content/{listing.slug}/{name}") for name in episode.files}
     links = Links(publication.url, path, listing.slug)
     blocks = tuple(shown(episode.blocks, "web"))
     heard = media.enclosure(audio)
@@ -57,19 +59,20 @@ def page(
         "lead": _lead(listing, blocks),
         "sizes": {
             name: media.picture_size(file)
-            for name, file in pictures.items()
+            for name, file in beside.items()
             if PurePosixPath(name).suffix.lower() in PICTURES
         },
         "audio": _audio(heard, links, publication) if heard else None,
         "chapters": marks,
         "captions": _beside(transcript, ".vtt"),
-        "waveform": "",
+        "waveform": _beside(waveform, "waveform.svg"),
+        "lighter": media.lighter(pictures, links.to),
         "transcript_page": _beside(transcript, ".html"),
         "spoken": list(_spoken(lines, marks)),
         "data": _data(publication, listing, heard),
     }
     yield Artifact(f"site/{path}", templates.render("web/episode.html", at=path, **values))
-    for name, file in pictures.items():
+    for name, file in beside.items():
         yield Artifact(f"site/{listing.slug}/{name}", file)
 
 

@@ -24,7 +24,7 @@ ON_HOME = 10
 ON_PAGE = 100
 """How many episodes a page of the archive or the series holds, counted from the oldest: a full page never changes."""
 PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.xsl", "feed.css")
-COVER, ICON, FEED, TAB = 640, 192, 144, 48
+COVER, ICON, FEED, TAB = 640, 192, 144, 32
 """Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
 
 
@@ -35,9 +35,12 @@ def site(
     templates: Templates,
     files: Files,
     audio: Mapping[str, Artifacts],
+    waveform: Mapping[str, Artifacts],
+    pictures: Mapping[str, Artifacts],
 ) -> Iterator[Artifact]:
     """The pages around the episodes, the theme's style, the artwork, the sitemap, and a style for the feeds."""
-    yield from _pages(publication, episodes, templates, files, audio)
+    home = _home(publication, episodes, files, audio, waveform, pictures)
+    yield from _pages(publication, home, templates)
     yield from _archive(publication, episodes, templates)
     yield from _series(publication, episodes, templates)
     for name in PLAIN:
@@ -59,14 +62,9 @@ def site(
 
 
 def _pages(
-    publication: Publication,
-    episodes: tuple[Listing, ...],
-    templates: Templates,
-    files: Files,
-    audio: Mapping[str, Artifacts],
+    publication: Publication, home: Mapping[str, Any], templates: Templates
 ) -> Iterator[Artifact]:
     shared = {"publication": publication, "apps": _apps(publication), "mail": _mail(publication)}
-    home = _home(publication, episodes, files, audio)
     root = urlsplit(publication.url).path
     for name, path, values in (
         ("home", "index.html", home),
@@ -83,6 +81,8 @@ def _home(
     episodes: Sequence[Listing],
     files: Files,
     audio: Mapping[str, Artifacts],
+    waveform: Mapping[str, Artifacts],
+    pictures: Mapping[str, Artifacts],
 ) -> Mapping[str, Any]:
     newest = list(reversed(episodes[-ON_HOME - 1 :]))
     # Someone who comes for the first time hears an episode, not the trailer, where there is one.
@@ -96,8 +96,10 @@ def _home(
         "earlier": earlier,
         "catalogue": () if more else _catalogue(publication),
         "more": more,
-        "picture": _picture(latest, files) if latest and latest.image else None,
-        "audio": _audio(known[latest.slug], publication)
+        "picture": _picture(latest, files, pictures, publication)
+        if latest and latest.image
+        else None,
+        "audio": _audio(known[latest.slug], waveform.get(latest.slug, Artifacts()), publication)
         if latest and latest.slug in known
         else None,
         "durations": {slug: found.duration for slug, found in known.items()},
@@ -105,21 +107,38 @@ def _home(
     }
 
 
-def _picture(listing: Listing, files: Files) -> Mapping[str, Any]:
-    size = media.picture_size(files(f"content/{listing.slug}/{listing.image}")) or (None, None)
-    return {"path": f"{listing.slug}/{listing.image}", "width": size[0], "height": size[1]}
-
-
-def _audio(heard: media.Enclosure, publication: Publication) -> Mapping[str, Any]:
+def _picture(
+    listing: Listing,
+    files: Files,
+    pictures: Mapping[str, Artifacts],
+    publication: Publication,
+) -> Mapping[str, Any]:
     from pipeline.inlines import Links
 
-    url = Links(publication.url, "index.html").to(heard.path)
+    size = media.picture_size(files(f"content/{listing.slug}/{listing.image}")) or (None, None)
+    links = Links(publication.url, "index.html")
+    lighter = media.lighter(pictures.get(listing.slug, Artifacts()), links.to)
     return {
-        "url": url,
+        "path": f"{listing.slug}/{listing.image}",
+        "width": size[0],
+        "height": size[1],
+        "lighter": lighter.get(listing.image, ""),
+    }
+
+
+def _audio(
+    heard: media.Enclosure, waveform: Artifacts, publication: Publication
+) -> Mapping[str, Any]:
+    from pipeline.inlines import Links
+
+    links = Links(publication.url, "index.html")
+    drawn = waveform.ending("waveform.svg")
+    return {
+        "url": links.to(heard.path),
         "duration": heard.duration,
         "size": heard.size,
         "type": heard.type,
-        "waveform": "",
+        "waveform": links.to(drawn.path.removeprefix("site/")) if drawn else "",
     }
 
 

@@ -94,5 +94,6 @@ def page(title: str, read: Mapping[str, Any], said: Sequence[bool], untimed: boo
     lines = "\n".join(body)
     return (
         f'<!doctype html>\n<html lang="{escape(read["language"])}">\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n{lines}\n</html>\n'
+        f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
+        f"<main>\n{lines}\n</main>\n</html>\n"
     )

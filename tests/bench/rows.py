@@ -12,13 +12,17 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One comparison. ours, theirs: figures with their unit; ratio: ours to theirs; wanted: "≤ 1.5" or ""."""
+    """One comparison. ours, theirs: figures with their unit; ratio: ours to theirs; wanted: "≤ 1.5" or "".
+
+    peak: the memory of our process, where that is of interest.
+    """
 
     what: str
     ours: str
     theirs: str = ""
     ratio: float | None = None
     wanted: str = ""
+    peak: str = ""
 
     @property
     def holds(self) -> bool | None:
@@ -32,7 +36,7 @@ class Row:
 def shown(rows: Sequence[Row]) -> str:
     """The rows as a table; a ratio that is not as wanted says so."""
     words = {None: "", True: "holds", False: "DOES NOT HOLD"}
-    cells = [("what", "ours", "rival", "ratio", "wanted", "")]
+    cells = [("what", "ours", "rival", "ratio", "wanted", "peak", "")]
     cells += [
         (
             one.what,
@@ -40,6 +44,7 @@ def shown(rows: Sequence[Row]) -> str:
             one.theirs,
             "" if one.ratio is None else f"{one.ratio:.2f}",
             one.wanted,
+            one.peak,
             words[one.holds],
         )
         for one in rows
