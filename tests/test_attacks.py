@@ -375,7 +375,7 @@ def test_no_log_names_an_address_a_client_or_a_token(letter: Letter) -> None:
 def test_every_page_keeps_its_token_to_itself(letter: Letter) -> None:
     letter.subscribe(ADA)
     headers = letter.get(link(letter.mails()[0], "confirm")).headers
-    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["referrer-policy"] == "same-origin"
     assert headers["cache-control"] == "no-store"
     assert headers["x-frame-options"] == "DENY"
     assert headers["x-robots-tag"] == "noindex"

@@ -21,7 +21,7 @@ FORMS: dict[str, tuple[str, float, tuple[str, ...]]] = {
     "stereo flac": ("a.flac", -12, ("-ac", "2")),
     "float 5.1": ("a.wav", -12, ("-ac", "6", "-c:a", "pcm_f32le")),
     "24 bit, 96 kHz": ("a.wav", -12, ("-ar", "96000", "-c:a", "pcm_s24le")),
-    "24-bit float above full scale": ("a.wav", 20, ("-c:a", "pcm_f32le")),
+    "float above full scale": ("a.wav", 20, ("-c:a", "pcm_f32le")),
     "mp3": ("a.mp3", -12, ("-b:a", "128k")),
     "m4a": ("a.m4a", -12, ()),
     "very quiet": ("a.wav", -38, ("-c:a", "pcm_f32le")),

@@ -402,7 +402,12 @@ def test_an_episode_longer_than_a_file_holds_is_refused_before_it_is_spoken(
 
 
 @pytest.mark.parametrize(
-    "writer", ["pipeline.stages.narration.joined", "pipeline.sound.tags.tagged"]
+    "writer",
+    [
+        "pipeline.stages.narration.joined",
+        "pipeline.sound.mastering._spliced",
+        "pipeline.sound.tags.tagged",
+    ],
 )
 def test_a_full_disk_is_told_as_the_world_that_failed(
     writer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -415,6 +420,8 @@ def test_a_full_disk_is_told_as_the_world_that_failed(
     told = made(root).errors
     assert any(isinstance(error, OutsideError) for error in told), told
     assert any("No space left on device" in str(error) for error in told)
+    assert not list((root / ".simulcast/store/scratch").iterdir())
+    assert not [path for path in all_bytes(root) if path.startswith("site/")]
 
 
 def _never(*_: object) -> None:

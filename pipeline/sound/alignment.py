@@ -68,7 +68,7 @@ def _matched(
     from rapidfuzz.distance import Levenshtein
 
     written = [(word, at) for at, one in enumerate(sentences) for word in _words(one)]
-    spoken = [(word, said) for said in heard for word in _words(said.word)]
+    spoken = [(word, said) for said in heard for word in _words(_aloud(said.word))]
     matches = [_Match(len(_words(one))) for one in sentences]
     added = list[Departure]()
     edits = Levenshtein.opcodes([word for word, _ in written], [word for word, _ in spoken])
@@ -87,8 +87,19 @@ def _matched(
 PAIRED = ("equal", "replace")
 
 
+_WORD = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]|\d+")
+"""A word, or a letter that is said by itself: ChatGPT is chat, g, p, t."""
+
+
 def _words(text: str) -> list[str]:
-    return re.findall(r"\w+", re.sub(r"['’]", "", text.casefold()))
+    return [word.casefold() for word in _WORD.findall(re.sub(r"['’]", "", text))]
+
+
+def _aloud(word: str) -> str:
+    """A word that was heard as it is said: a recogniser writes 45% for forty-five per cent."""
+    from pipeline.sound.spoken import Run, spoken
+
+    return spoken([Run(word)], {}, "en") if any(letter.isdigit() for letter in word) else word
 
 
 def _added(run: Sequence[tuple[str, Said]]) -> Iterator[Departure]:

@@ -93,7 +93,8 @@ class Service:
             **EVERYWHERE,
             "Cache-Control": NEVER,
             "Content-Security-Policy": policy(),
-            "Referrer-Policy": "no-referrer",  # a token in an address is nobody else's
+            # A token in an address is nobody else's; with "no-referrer" our own forms would name no origin.
+            "Referrer-Policy": "same-origin",
             "X-Frame-Options": "DENY",
             "X-Robots-Tag": "noindex",
             "Cross-Origin-Resource-Policy": "same-origin",
@@ -230,12 +231,14 @@ class Service:
 
     def _come_from_here(self, request: Request) -> None:
         """Refuse what a page elsewhere has a browser send. A mail program's one click names no origin at all."""
-        origin = request.headers.get("origin")
+        origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
+        if site == "same-origin":
+            return
         if origin is not None:
             same = origin.partition("://")[2] == request.headers.get("host")
             if origin not in self._origins and not same:
                 raise HTTPException(403, "this form was sent from somewhere else")
-        elif request.headers.get("sec-fetch-site", "none") == "cross-site":
+        elif site == "cross-site":
             raise HTTPException(403, "this form was sent from somewhere else")
 
     # --- subscribing
