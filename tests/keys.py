@@ -17,7 +17,7 @@ RECORDS = {
 }
 
 
-def dns(name: bytes | str, timeout: float = 0) -> bytes:
+def dns(name: bytes | str, timeout: float = 0) -> str:
     """The TXT record of a name; nothing where there is none."""
     asked = name.decode() if isinstance(name, bytes) else name
-    return RECORDS.get(asked.rstrip("."), "").encode()
+    return RECORDS.get(asked.rstrip("."), "")

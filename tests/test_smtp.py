@@ -326,7 +326,10 @@ def test_away_from_this_machine_a_server_is_spoken_to_under_tls() -> None:
 def test_a_line_that_begins_with_a_dot_arrives_as_it_was() -> None:
     from dataclasses import replace
 
-    dots = [replace(one, content=one.content + b".\r\n..x\r\n.\r\n") for one in letters(2)]
+    dots = [
+        replace(one, undotted=False, content=one.content + b".\r\n..x\r\n.\r\n")
+        for one in letters(2)
+    ]
     known = Behaviour()
     with awkward(known) as where:
         delivered(server(where), dots)

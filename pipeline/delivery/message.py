@@ -76,7 +76,8 @@ EXAMPLE = Recipient(0, "reader@example.org")
 class Message:
     """A message ready to hand over: the same `id` however often it is made; CRLF ends its lines.
 
-    return_path: where the post brings it back to if it cannot be delivered.
+    return_path: where the post brings it back to if it cannot be delivered. undotted: no line of it begins with a
+    dot, so that none has to be looked for.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Message:
     return_path: str
     date: datetime
     content: bytes
+    undotted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +153,17 @@ class Letters:
             f"List-Unsubscribe: {self._unsubscribe(values['unsubscribe_url'], recipient)}\r\n"
         ).encode()
         body, digest = self._body.filled(values, sealed=bool(self._seals))
-        canonical = b"".join(map(canonical_header, _UNFOLDED.split(own)[:-1]))
-        signatures = [seal.header(canonical, digest) for seal in self._seals]
+        signatures = []
+        if self._seals:
+            canonical = b"".join(map(canonical_header, _UNFOLDED.split(own)[:-1]))
+            signatures = [seal.header(canonical, digest) for seal in self._seals]
         return Message(
             identity,
             recipient.address,
             self._return_path(name),
             self._date,
             b"".join([*signatures, self._same, own, b"\r\n", body]),
+            undotted=True,
         )
 
     def fault(self, recipient: Recipient) -> str:
@@ -284,7 +289,9 @@ def _pieces(part: str, list_title: str, *, escaped: bool) -> Iterator[bytes | _S
 def _constant(text: str) -> bytes:
     """Text in quoted-printable; no line begins with a dot, which SMTP would have doubled."""
     lines = b2a_qp(text.encode(), istext=True).replace(b"\n", b"\r\n")
-    return _DOTS.sub(lambda dots: b"=2E" * len(dots[0]) + b"=\r\n", lines)
+    while lines.startswith(b".") or b"\n." in lines:
+        lines = _DOTS.sub(lambda dots: b"=2E" * len(dots[0]) + b"=\r\n", lines)
+    return lines
 
 
 def _headers(edition: Edition, *, one_click: bool) -> list[bytes]:

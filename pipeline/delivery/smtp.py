@@ -27,6 +27,9 @@ SERVER = f"the server of {URL}"
 BREAKS = 3
 """Connections in a row that may end with no answer to any message before we give up."""
 
+ROOM = 1 << 20
+"""Bytes that the system holds for us while the server reads and we write the next message."""
+
 _LONGEST_REPLY = 8192
 _PATH = re.compile(r"[!-;=?-~]+@[!-;=?-~]+")
 
@@ -198,17 +201,17 @@ class LineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer of the server: its code, and its words without any address."""
+    """An answer of the server: its code and its words; as a text, it names no address."""
 
     code: int
-    words: str
+    words: bytes
 
     @property
     def good(self) -> bool:
         return 200 <= self.code < 300
 
     def __str__(self) -> str:
-        return f"{self.code} {self.words}".strip()
+        return f"{self.code} {_clean(self.words)}".strip()
 
 
 class Line:
@@ -222,6 +225,7 @@ class Line:
         assert self._smtp.sock is not None
         self._socket = self._smtp.sock
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
         self._file = self._socket.makefile("rb")
         self.unwanted, self.why = 0, ""
 
@@ -263,7 +267,7 @@ class Line:
             words.append(line[4:])
             if line[3:4] != b"-":
                 break
-        reply = Reply(int(line[:3]), _clean(b" ".join(words)))
+        reply = Reply(int(line[:3]), b" ".join(words))
         if reply.code == 421:
             raise LineError(str(reply), refused=True)
         return reply
@@ -358,7 +362,7 @@ def step_by_step(line: Line, messages: Iterator[Message]) -> Iterator[Outcome]:
         except LineError as lost:
             raise lost.caught([], [message]) from None
         if outcome is None:
-            line.say_or_lose(_ended(message), [message], [])
+            line.say_or_lose(b"".join(_ended(message)), [message], [])
             outcome = _end(line, [message], [])
         yield outcome
         _stop_if_unwanted(line)
@@ -376,7 +380,8 @@ def pipelined(line: Line, messages: Iterator[Message]) -> Iterator[Outcome]:
             raise lost.caught([], [here, ahead]) from None
         next_one = b"" if ahead is None else _envelope(ahead) + b"DATA\r\n"
         taken = [here] if outcome is None else []
-        line.say_or_lose((_ended(here) if taken else b"") + next_one, taken, [ahead])
+        words = [*_ended(here), next_one] if taken else [next_one]
+        line.say_or_lose(b"".join(words), taken, [ahead])
         following = next(messages, None)  # is made while the server works
         if taken:
             outcome = _end(line, taken, [ahead, following])
@@ -510,12 +515,12 @@ def _chunk(message: Message) -> bytes:
     return f"BDAT {len(message.content)} LAST\r\n".encode()
 
 
-def _ended(message: Message) -> bytes:
-    """A message with its end; a line that begins with a dot gets another (RFC 5321 §4.5.2)."""
+def _ended(message: Message) -> tuple[bytes, bytes]:
+    """A message, and its end; a line that begins with a dot gets another (RFC 5321 §4.5.2)."""
     content = message.content
-    if content.startswith(b".") or b"\n." in content:
+    if not message.undotted and (content.startswith(b".") or b"\n." in content):
         content = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
-    return content + (b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n")
+    return content, b".\r\n" if content.endswith(b"\r\n") else b"\r\n.\r\n"
 
 
 def log_in(server: Smtp) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hmac
 import re
-from base64 import b32encode
 from dataclasses import dataclass
 from typing import Literal
 
 Purpose = Literal["delivery", "leave"]
 """delivery: in a Message-ID and a return path, to know a bounce by; leave: in a mail that unsubscribes."""
 
-_TAG = re.compile(r"(?<![0-9A-Za-z])(\d{1,15})-(\d{1,15})-([a-z2-7]{16})(?![0-9A-Za-z])", re.I)
+_TAG = re.compile(r"(?<![0-9A-Za-z])(\d{1,15})-(\d{1,15})-([0-9a-f]{20})(?![0-9A-Za-z])", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Tag:
 
 
 def tag(secret: bytes, purpose: Purpose, edition: int, subscriber: int) -> str:
-    """`12-4821-k3j5…`: no case to lose, safe in an address, a Message-ID and a subject."""
+    """`12-4821-0f3a…`: no case to lose, safe in an address, a Message-ID and a subject."""
     return f"{edition}-{subscriber}-{_mark(secret, purpose, edition, subscriber)}"
 
 
@@ -40,4 +39,4 @@ def read(secret: bytes, purpose: Purpose, text: str) -> Tag | None:
 def _mark(secret: bytes, purpose: Purpose, edition: int, subscriber: int) -> str:
     """80 bits: mail that guesses them does not arrive fast enough."""
     seal = hmac.digest(secret, f"{purpose} {edition} {subscriber}".encode(), "sha256")
-    return b32encode(seal[:10]).decode().lower()
+    return seal[:10].hex()
