@@ -19,6 +19,7 @@ from pipeline.stage import Artifact, Artifacts, Made
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (stage TEXT, key TEXT, used TEXT, made TEXT, PRIMARY KEY (stage, key, used));
 CREATE TABLE IF NOT EXISTS latest (stage TEXT, subject TEXT, inputs TEXT, used TEXT, PRIMARY KEY (stage, subject));
+CREATE TABLE IF NOT EXISTS details (fingerprint TEXT PRIMARY KEY, fields TEXT);
 CREATE TABLE IF NOT EXISTS laid (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
 CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
 """
@@ -56,8 +57,10 @@ class Store:
             self._database.close()
 
     def _execute(self, query: str, values: tuple[str | int, ...] = ()) -> sqlite3.Cursor:
-        with self._told():
+        try:
             return self._database.execute(query, values)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     def _commit(self) -> None:
         with self._told():
@@ -68,10 +71,13 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise OutsideError(
-                f"{self.home / 'records.db'} cannot be used: {error}; if it stays so, delete the folder "
-                f"{self.home}: everything in it is made again"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> OutsideError:
+        return OutsideError(
+            f"{self.home / 'records.db'} cannot be used: {error}; if it stays so, delete the folder "
+            f"{self.home}: everything in it is made again"
+        )
 
     # --- contents, by what they hash to
 
@@ -131,13 +137,16 @@ class Store:
 
     # --- what was made from what
 
-    def recorded(self, stage: str, key: str, now: Callable[[str], str]) -> Artifacts | None:
-        """What a stage made of these inputs before, if every file it looked up then is still as it was."""
+    def recorded(self, stage: str, key: str, unchanged: Callable[[str], bool]) -> Artifacts | None:
+        """What a stage made of these inputs before, if every file it looked up then is still as it was.
+
+        unchanged: told what was looked up, as JSON (name: state), and asked whether it is so now.
+        """
         rows = self._execute(
             "SELECT used, made FROM records WHERE stage = ? AND key = ?", (stage, key)
         )
         for used, made in rows.fetchall():
-            if all(now(name) == state for name, state in json.loads(used).items()):
+            if unchanged(used):
                 found = self._artifacts(json.loads(made))
                 if found is not None:
                     return found
@@ -169,6 +178,19 @@ class Store:
             "SELECT inputs, used FROM latest WHERE stage = ? AND subject = ?", (stage, subject)
         ).fetchone()
         return Latest(json.loads(row[0]), json.loads(row[1])) if row else None
+
+    def describe(self, fingerprint: str, fields: Mapping[str, str]) -> None:
+        """Remember, of what has that fingerprint, the fingerprint of each field."""
+        self._execute(
+            "INSERT OR IGNORE INTO details VALUES (?, ?)", (fingerprint, json.dumps(dict(fields)))
+        )
+
+    def described(self, fingerprint: str) -> dict[str, str]:
+        """The fingerprint of each field of what had that fingerprint; nothing where it is not remembered."""
+        row = self._execute(
+            "SELECT fields FROM details WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
+        return dict(json.loads(row[0])) if row else {}
 
     def hashed(self, file: Path) -> str:
         """What a file's bytes hash to, "" where there is none; read again only if size or time changed."""

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.cli import main
+from pipeline.cli import COMMANDS, main
+from pipeline.stage import installed
 from tests.publications import BODY, SETTINGS, front_matter, small, write
 
 NOW = "2026-06-01T00:00:00Z"
@@ -299,19 +300,10 @@ def test_a_new_episode_takes_the_next_number_and_is_refused_until_written(tmp_pa
 
 def test_help_names_every_command_and_stage() -> None:
     text = CliRunner().invoke(main, ["--help"]).stdout
-    for name in (
-        "new",
-        "build",
-        "check",
-        "publish",
-        "preview",
-        "why",
-        "stages",
-        "subscribers",
-        "narration",
-        "podcast",
-    ):
+    for name in COMMANDS:
         assert f"\n  {name} " in text
+    named = " ".join(text.partition("Stages:")[2].split())
+    assert all(name in named for name in installed())
 
 
 def package(folder: Path) -> dict[str, str]:
