@@ -480,10 +480,11 @@ def told(one: Sums) -> dict[str, Any]:
 
 def named(one: Sums, episode: str) -> bool:
     """Whether an edition is of the episode that is meant."""
-    return _named(one.slug, episode)
+    return meant(one.slug, episode)
 
 
-def _named(slug: str, episode: str) -> bool:
+def meant(slug: str, episode: str) -> bool:
+    """Whether a slug is of the episode that is meant, by slug or number."""
     return episode == slug or slug.partition("-")[0].lstrip("0") == episode.lstrip("0")
 
 
@@ -555,7 +556,7 @@ def resume(session: Session, episode: str, name: str, held: str | None) -> None:
 def cancel(session: Session, episode: str, name: str) -> None:
     """Mail an episode to nobody who has not had it, and publish it at no time; this cannot be taken back."""
     with ledger(session) as book:
-        waiting = [one for one in book.to_publish() if _named(one.slug, episode)]
+        waiting = [one for one in book.to_publish() if meant(one.slug, episode)]
         for one in waiting:
             book.published(one.id, cancelled=True)
         if waiting and not any(named(one, episode) for one in book.editions()):

@@ -40,6 +40,7 @@ from pipeline.delivery.edition import Edition, Mailed
 from pipeline.delivery.message import Recipient
 from pipeline.delivery.pace import UNLIMITED, Pace, Paces
 from pipeline.delivery.people import ids_of, list_id, numbered, suppress, take_off
+from pipeline.delivery.severity import Severity, severity
 from pipeline.delivery.tables import (
     days,
     deliveries,
@@ -573,10 +574,10 @@ class Ledger(Database):
                     at=int(at.timestamp()),
                 )
             )
-            soft = kind == "soft" and _soft_in_a_row(connection, subscriber) >= SOFT_BOUNCES
-            if kind in ("hard", "complaint") or soft:
-                why = "complained" if kind == "complaint" else "bounced"
-                suppress(connection, subscriber, why, reason, at)
+            if kind == "complaint":
+                suppress(connection, subscriber, "complained", reason, at)
+            else:
+                _came_back(connection, subscriber, kind, reason, at)
 
     def unsubscribed(self, number: int, subscriber: int, at: datetime) -> bool:
         """Take a subscriber off the list of an edition; whether they were on it."""
@@ -826,6 +827,15 @@ def _sums_of(row: Any) -> Sums:
     )
 
 
+def _came_back(
+    connection: Connection, subscriber: int, how: Severity, reason: str, at: datetime
+) -> None:
+    """Mail an address no more where nobody is, or where mail came back too often: in the session, or later."""
+    soft = how == "soft" and _soft_in_a_row(connection, subscriber) >= SOFT_BOUNCES
+    if how == "hard" or soft:
+        suppress(connection, subscriber, "bounced", reason, at)
+
+
 def _soft_in_a_row(connection: Connection, subscriber: int) -> int:
     """How many of a subscriber's latest editions came back, one after another."""
     latest = connection.scalars(
@@ -896,6 +906,10 @@ def _settle(
             .where(_in_hand(slot, numbers))
             .values(**_became(outcome, attempt, now, hold))
         )
+        if outcome.state == "refused":
+            at = datetime.fromtimestamp(now, UTC)
+            for subscriber in numbers:
+                _came_back(connection, subscriber, severity(outcome.reason), outcome.reason, at)
 
 
 def _became(outcome: Outcome, attempt: int, now: int, hold: bool) -> dict[str, Any]:
