@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline.errors import MediaError
 from pipeline.feeds.apple import category
-from pipeline.feeds.entries import Entry, address
+from pipeline.feeds.entries import Entry, address, guid
 from pipeline.feeds.notes import DESCRIPTION, shortened
-from pipeline.feeds.xml import Element, element, guid
+from pipeline.feeds.xml import Element, element
 from pipeline.media import Enclosure
 from pipeline.model import (
     Chat,
@@ -185,7 +185,7 @@ class Beside:
     soundbites: Artifacts = NOTHING
 
 
-def of_artifacts(publication: Publication, beside: Beside) -> Iterator[Element]:
+def of_artifacts(publication: Publication, sound: Enclosure, beside: Beside) -> Iterator[Element]:
     """The elements of an item that point to its chapters, transcripts, card, soundbites and other audio files."""
 
     def public(made: Made) -> str:
@@ -212,17 +212,21 @@ def of_artifacts(publication: Publication, beside: Beside) -> Iterator[Element]:
                 startTime=f"{one['start']:.3f}",
                 duration=f"{one['duration']:.3f}",
             )
-    yield from _alternates(publication, beside.audio)
+    yield from _alternates(publication, sound, beside.audio)
 
 
-def _alternates(publication: Publication, audio: Artifacts) -> Iterator[Element]:
+def _alternates(publication: Publication, sound: Enclosure, audio: Artifacts) -> Iterator[Element]:
     """The same audio in other codecs, each with the hash that proves a download whole (W3C SRI)."""
-    facts = audio.ending(".json")
-    told = json.loads(facts.text()) if facts else {}
-    if not told.get("alternates"):
+    if not sound.alternates:
         return
-    mp3 = {"path": audio[".mp3"].path.removeprefix("site/"), "default": True, **told}
-    for one in (mp3, *told["alternates"]):
+    mp3 = {
+        "path": sound.path,
+        "size": sound.size,
+        "type": sound.type,
+        "duration": sound.duration,
+        "default": True,
+    }
+    for one in (mp3, *sound.alternates):
         file = next((made for made in audio if made.path == f"site/{one['path']}"), None)
         if file is None or file.size != one["size"] or not file.size:
             raise MediaError(
