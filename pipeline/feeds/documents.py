@@ -67,7 +67,7 @@ def podcast(
     """One document of the podcast, with these episodes, newest first."""
     show = heads.rss(publication, document, listings, heads.PODCAST)
     show.description(notes.shortened(publication.description, notes.DESCRIPTION))
-    show.simulcast.add(*podcasting.of_show(publication, images))
+    show.simulcast.add(podcasting.of_show(publication, images))
     texts = (piece for one in fragments for piece in one.podcast)
     return _written(document, heads.joined(show, document, (*trailers, *texts)))
 

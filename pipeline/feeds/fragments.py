@@ -92,8 +92,8 @@ def _fragment(publication: Publication, entry: Entry, beside: Beside) -> Fragmen
     text = Fragment(cut.content, *article, *atom, item(publication, entry))
     if entry.sound is None:
         return text
-    lines = notes.timestamps(beside.chapters)
-    told = notes.description(publication, entry, entry.sound, lines)
+    below = notes.below(publication, entry.sound, notes.timestamps(beside.chapters))
+    told = notes.description(publication, entry, entry.sound, below)
     more = [
         *podcasting.of_episode(publication, entry, entry.sound),
         *podcasting.of_artifacts(publication, entry.sound, beside),
@@ -102,7 +102,7 @@ def _fragment(publication: Publication, entry: Entry, beside: Beside) -> Fragmen
     head, tail = cut.around(_xml(told), _xml(entry.listing.podcast_guid), more)
     return text._replace(
         podcast_head=head,
-        below=_xml(notes.below(publication, entry.sound, lines)),
+        below=_xml(below),
         podcast_tail=tail,
         trailer=_trailer(entry, entry.sound),
     )
@@ -111,7 +111,7 @@ def _fragment(publication: Publication, entry: Entry, beside: Beside) -> Fragmen
 def _trailer(entry: Entry, sound: Enclosure) -> bytes:
     if entry.listing.type != "trailer":
         return b""
-    return xml.written([podcasting.of_trailer(entry, sound)], DEPTH)
+    return xml.lines([podcasting.of_trailer(entry, sound)], DEPTH)
 
 
 class _Item(NamedTuple):
@@ -140,7 +140,7 @@ class _Item(NamedTuple):
         """What stands before and after its content, with this description, GUID and further elements."""
         before = (self.start, *_between(_DESCRIPTION, description), self.gap, _CONTENT[0])
         told = _between(_GUID, xml.plain(guid))
-        after = (_CONTENT[1], self.middle, *told, self.end, xml.written(more, DEPTH + 1), _END)
+        after = (_CONTENT[1], self.middle, *told, self.end, xml.lines(more, DEPTH + 1), _END)
         return b"".join(before), b"".join(after)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from feedgen.feed import FeedGenerator  # type: ignore[import-untyped]
@@ -11,7 +12,7 @@ from lxml import etree  # type: ignore[import-untyped]
 
 from pipeline.errors import StageError
 from pipeline.feeds.entries import address, changed, guid, people
-from pipeline.feeds.xml import NAMESPACES, Element, element, plain, written
+from pipeline.feeds.xml import NAMESPACES, Element, element, lines, plain
 from pipeline.model import Listing, Publication
 
 RSS = "application/rss+xml"
@@ -55,11 +56,11 @@ class FeedExtension:
     def __init__(self) -> None:
         self.namespaces: Mapping[str, str] = {}
         self.links: Sequence[Mapping[str, str]] = ()
-        self.elements: list[Element] = []
+        self.elements: Iterable[Element] = ()
         self.stylesheet = ""
 
-    def add(self, *elements: Element) -> None:
-        self.elements.extend(elements)
+    def add(self, elements: Iterable[Element]) -> None:
+        self.elements = chain(self.elements, elements)
 
     def extend_ns(self) -> Mapping[str, str]:
         return self.namespaces
@@ -68,8 +69,8 @@ class FeedExtension:
         self._style(root)
 
     def extend_atom(self, root: Any) -> None:
-        for written_, link in zip(root.findall("link"), self.links, strict=True):
-            written_.attrib.update(link)
+        for written, link in zip(root.findall("link"), self.links, strict=True):
+            written.attrib.update(link)
         self._style(root)
 
     def _style(self, root: Any) -> None:
@@ -90,7 +91,7 @@ def rss(
     names = {*prefixes, *(("fh",) if document.marked else ())} - {"atom", "content"}
     made.simulcast.namespaces = {name: NAMESPACES[name] for name in sorted(names)}
     rest = (one for one in made.simulcast.links if one["rel"] not in ("self", "alternate"))
-    made.simulcast.add(*(element("atom:link", **one) for one in rest))
+    made.simulcast.add(element("atom:link", **one) for one in rest)
     return made
 
 
@@ -137,7 +138,7 @@ def _feed(
     made.simulcast.links = made.link()
     made.simulcast.stylesheet = document.stylesheet
     if document.marked:
-        made.simulcast.add(element("fh:archive"))
+        made.simulcast.add([element("fh:archive")])
     return made
 
 
@@ -149,7 +150,7 @@ def joined(head: Any, document: Document, fragments: Iterable[bytes]) -> bytes:
     is_atom = head.simulcast.links[0]["type"] == ATOM
     try:
         text = bytes((head.atom_str if is_atom else head.rss_str)(pretty=True)) + b"\n"
-        more = written(head.simulcast.elements, 1 if is_atom else 2)
+        more = lines(head.simulcast.elements, 1 if is_atom else 2)
     except ValueError as error:
         raise StageError(f"site/{document.path} cannot be written: {error}") from error
     before, end, after = text.rpartition(b"</feed>" if is_atom else b"  </channel>")

@@ -68,10 +68,11 @@ def of_show(publication: Publication, images: Iterable[Image]) -> Iterator[Eleme
     asked = publication.podcast
     artwork, *more = images
     yield element("itunes:author", _names(publication, publication.people))
-    owner = element("itunes:owner")
-    owner.append(element("itunes:name", shortened(asked.owner, ITUNES_NAME)))
-    owner.append(element("itunes:email", asked.owner_email))
-    yield owner
+    owner = (
+        element("itunes:name", shortened(asked.owner, ITUNES_NAME)),
+        element("itunes:email", asked.owner_email),
+    )
+    yield element("itunes:owner", holds=owner)
     yield element("itunes:image", href=artwork.url)
     yield from map(category, asked.categories)
     yield element("itunes:explicit", _truth(asked.explicit))
@@ -118,13 +119,9 @@ def _related(publication: Publication) -> Iterator[Element]:
     """Other shows: those it recommends, those it consists of, and who publishes it."""
     asked = publication.podcast
     if asked.podroll:
-        podroll = element("podcast:podroll")
-        podroll.extend(map(_remote, asked.podroll))
-        yield podroll
+        yield element("podcast:podroll", holds=map(_remote, asked.podroll))
     if asked.publisher:
-        publisher = element("podcast:publisher")
-        publisher.append(_remote(asked.publisher, medium="publisher"))
-        yield publisher
+        yield element("podcast:publisher", holds=[_remote(asked.publisher, medium="publisher")])
     yield from map(_remote, asked.remote_item)
 
 
@@ -239,8 +236,13 @@ def _alternate(publication: Publication, told: Mapping[str, Any], file: Made) ->
     type, _, codecs = str(told["type"]).partition("; codecs=")
     name = told["path"].rpartition(".")[2].upper()
     bitrate = round(file.size * 8 / told["duration"]) if told["duration"] else 0
-    made = element(
+    digest = b64encode(bytes.fromhex(file.sha256)).decode("ascii")
+    return element(
         "podcast:alternateEnclosure",
+        holds=[
+            element("podcast:source", uri=address(publication.link(told["path"]))),
+            element("podcast:integrity", type="sri", value=f"sha256-{digest}"),
+        ],
         type=type,
         length=file.size,
         bitrate=bitrate or None,
@@ -249,10 +251,6 @@ def _alternate(publication: Publication, told: Mapping[str, Any], file: Made) ->
         title=f"{name}, {round(bitrate / 1000)} kbit/s"[:TITLE],
         default="true" if told.get("default") else "",
     )
-    made.append(element("podcast:source", uri=address(publication.link(told["path"]))))
-    digest = b64encode(bytes.fromhex(file.sha256)).decode("ascii")
-    made.append(element("podcast:integrity", type="sri", value=f"sha256-{digest}"))
-    return made
 
 
 # --- one tag each -----------------------------------------------------------------------------------
@@ -323,9 +321,8 @@ def _located(places: Iterable[Location]) -> Iterator[Element]:
 
 def _valued(values: Iterable[Value]) -> Iterator[Element]:
     for one in values:
-        made = element("podcast:value", type=one.type, method=one.method, suggested=one.suggested)
-        for paid in one.recipients:
-            recipient = element(
+        recipients = [
+            element(
                 "podcast:valueRecipient",
                 name=paid.name,
                 type=paid.type,
@@ -335,8 +332,15 @@ def _valued(values: Iterable[Value]) -> Iterator[Element]:
                 customValue=paid.custom_value,
                 fee="true" if paid.fee else "",
             )
-            made.append(recipient)
-        yield made
+            for paid in one.recipients
+        ]
+        yield element(
+            "podcast:value",
+            holds=recipients,
+            type=one.type,
+            method=one.method,
+            suggested=one.suggested,
+        )
 
 
 def _discussed(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import NewType
 
 NAMESPACES = {
     "atom": "http://www.w3.org/2005/Atom",
@@ -14,52 +15,34 @@ NAMESPACES = {
     "podcast": "https://podcastindex.org/namespace/1.0",
 }
 
-
-class Element:
-    """An element to be written below those that feedgen makes: it holds text, or other elements."""
-
-    __slots__ = ("attributes", "children", "name", "text")
-
-    def __init__(self, name: str, text: str, attributes: dict[str, str]) -> None:
-        self.name, self.text, self.attributes = name, text, attributes
-        self.children: list[Element] = []
-
-    def append(self, child: Element) -> None:
-        self.children.append(child)
-
-    def extend(self, children: Iterable[Element]) -> None:
-        self.children.extend(children)
-
-    def written(self, depth: int) -> str:
-        """On lines of its own, so far from the root. Raises ValueError where a text is not fit for XML."""
-        indent = "  " * depth
-        opened = f"{indent}<{self.name}" + "".join(
-            [f' {key}="{_quoted(value)}"' for key, value in self.attributes.items()]
-        )
-        if self.children:
-            held = "".join([one.written(depth + 1) for one in self.children])
-            return f"{opened}>\n{held}{indent}</{self.name}>\n"
-        if self.text:
-            return f"{opened}>{escaped(self.text)}</{self.name}>\n"
-        return f"{opened}/>\n"
+Element = NewType("Element", str)
+"""An element as it is written, on one line."""
 
 
-def element(name: str, text: str = "", /, **attributes: str | int | None) -> Element:
-    """An element by its prefixed name, `itunes:author`; attributes that are empty are left out.
+def element(
+    name: str, text: str = "", /, holds: Iterable[Element] = (), **attributes: str | int | None
+) -> Element:
+    """An element by its prefixed name, `itunes:author`, with text or other elements; empty attributes are left out.
 
-    An underscore in an attribute's name is written as a hyphen.
+    An underscore in an attribute's name is written as a hyphen. Raises ValueError where a text is not fit for XML.
     """
-    given = {
-        key.replace("_", "-"): str(value)
-        for key, value in attributes.items()
-        if value not in ("", None)
-    }
-    return Element(name, text, given)
+    given = [(key, str(value)) for key, value in attributes.items() if value not in ("", None)]
+    if _delicate("".join([text, *[value for _, value in given]])):
+        text, given = escaped(text), [(key, _quoted(value)) for key, value in given]
+    told = "".join([f' {key.replace("_", "-")}="{value}"' for key, value in given])
+    held = text or "".join(holds)
+    return Element(f"<{name}{told}>{held}</{name}>" if held else f"<{name}{told}/>")
 
 
-def written(elements: Iterable[Element], depth: int) -> bytes:
-    """Elements one below the other, so far from the root. Raises ValueError where a text is not fit for XML."""
-    return plain("".join([one.written(depth) for one in elements]).encode("utf-8"))
+def _delicate(text: str) -> bool:
+    """Whether something in it is written otherwise in XML, or cannot be; most of what we write is not."""
+    return not text.isprintable() or "&" in text or "<" in text or ">" in text or '"' in text
+
+
+def lines(elements: Iterable[Element], depth: int) -> bytes:
+    """Elements, a line each, so far from the root."""
+    indent = "  " * depth
+    return plain("".join([f"{indent}{one}\n" for one in elements]).encode("utf-8"))
 
 
 _UNFIT = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -67,7 +50,7 @@ _UNFIT = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 def escaped(text: str) -> str:
     """Text as XML has it, as lxml writes it. Raises ValueError where it has a character that XML cannot have."""
-    if not text.isprintable() and (found := _UNFIT.search(text)):
+    if found := _UNFIT.search(text):
         raise ValueError(f"XML has no U+{ord(found[0]):04X}")
     text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return text.replace("\r", "&#13;")
