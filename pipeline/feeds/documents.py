@@ -59,7 +59,7 @@ def articles(
 def podcast(
     publication: Publication,
     listings: Sequence[Listing],
-    fragments: Sequence[Fragment],
+    fragments: Iterable[Fragment],
     document: Document,
     images: Sequence[Image],
     trailers: Iterable[bytes] = (),
@@ -68,6 +68,7 @@ def podcast(
     show = heads.rss(publication, document, listings, heads.PODCAST)
     show.description(notes.shortened(publication.description, notes.DESCRIPTION))
     show.simulcast.add(podcasting.of_show(publication, images))
+    # One after the other, for there may be hundreds: no more of them is in memory than the podcast has.
     texts = (piece for one in fragments for piece in one.podcast)
     return _written(document, heads.joined(show, document, (*trailers, *texts)))
 

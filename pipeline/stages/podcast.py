@@ -36,7 +36,7 @@ def podcast(
     yield documents.podcast(
         publication,
         shown,
-        [read(fragment[one.slug]) for one in shown],
+        (read(fragment[one.slug]) for one in shown),
         Document("podcast.xml", documents.older(before, "podcast.xml")),
         documents.images(publication, files),
         trailers,
