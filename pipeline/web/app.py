@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
 from pipeline.web.files import Folder, Receive, Scope, Send
-from pipeline.web.headers import EVERYWHERE, OPEN, SHOWN, SURE, policy
+from pipeline.web.headers import EVERYWHERE, INERT, OPEN, SURE, policy
 
 SEARCH = "search/"
 """Where a page runs WebAssembly: the search of the archive."""
@@ -20,7 +20,7 @@ def site(folder: Path, *, frames: str = "'none'", service: str = "") -> Folder:
     forms = ("'self'", service) if service else ("'self'",)
 
     def headers(name: str) -> Mapping[str, str]:
-        if PurePosixPath(name).suffix.lower() not in SHOWN:
+        if PurePosixPath(name).suffix.lower() in INERT:
             return {**SURE, **OPEN}
         scripts = ("'self'", "'wasm-unsafe-eval'") if name.startswith(SEARCH) else ("'self'",)
         rules = policy(scripts=scripts, forms=forms, frames=frames)

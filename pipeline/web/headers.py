@@ -85,10 +85,28 @@ OPEN: Mapping[str, str] = {
 """Feeds, audio, transcripts and pictures are there for players and readers of any site."""
 
 
-SHOWN = frozenset(
-    (".html", ".js", ".mjs", ".opml", ".pdf", ".svg", ".txt", ".wasm", ".xml", ".xsl", "")
+INERT = frozenset(
+    f".{name}"
+    for name in [
+        "avif",
+        "css",
+        "gif",
+        "jpeg",
+        "jpg",
+        "m4a",
+        "mp3",
+        "mp4",
+        "ogg",
+        "opus",
+        "png",
+        "srt",
+        "vtt",
+        "wav",
+        "webp",
+        "woff2",
+    ]
 )
-"""What a browser may open as a page of its own or run; a font, a style or a picture of pixels asks for no policy."""
+"""What runs nothing, and is no page: a policy for it would only weigh."""
 
 
 def type_of(path: str) -> str:
