@@ -86,25 +86,24 @@ OPEN: Mapping[str, str] = {
 
 
 INERT = frozenset(
-    f".{name}"
-    for name in [
-        "avif",
-        "css",
-        "gif",
-        "jpeg",
-        "jpg",
-        "m4a",
-        "mp3",
-        "mp4",
-        "ogg",
-        "opus",
-        "png",
-        "srt",
-        "vtt",
-        "wav",
-        "webp",
-        "woff2",
-    ]
+    (
+        ".avif",
+        ".css",
+        ".gif",
+        ".jpeg",
+        ".jpg",
+        ".m4a",
+        ".mp3",
+        ".mp4",
+        ".ogg",
+        ".opus",
+        ".png",
+        ".srt",
+        ".vtt",
+        ".wav",
+        ".webp",
+        ".woff2",
+    )
 )
 """What runs nothing, and is no page: a policy for it would only weigh."""
 
