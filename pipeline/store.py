@@ -7,12 +7,12 @@ import json
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import scratch
 from pipeline.errors import OutsideError
 from pipeline.stage import Artifact, Artifacts, Made
 
@@ -46,6 +46,8 @@ class Store:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             self._database = _opened(self.home / "records.db" if records else None)
+            if records:
+                scratch.sweep(self._scratch)
         except (OSError, sqlite3.Error) as error:
             raise OutsideError(f"{self.home} cannot be used: {error}") from error
 
@@ -130,9 +132,8 @@ class Store:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """An empty folder on the store's own disk, gone afterwards."""
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._scratch) as name:
-            yield Path(name)
+        with scratch.folder(self._scratch) as folder:
+            yield folder
 
     # --- what was made from what
 
@@ -217,19 +218,22 @@ class Store:
         """Put artifacts in their places below build/, each whole; the paths that changed."""
         changed = []
         build = str(self.build)  # a Path for each of thousands would cost more than the rest
-        for made in artifacts:
-            known = self._execute(
-                "SELECT sha256, size, mtime FROM laid WHERE path = ?", (made.path,)
-            ).fetchone()
-            if known == (made.sha256, *_stat(f"{build}/{made.path}")):
-                continue
-            target = self.build / made.path
-            write_whole(target, Path(made.file))
-            changed.append(made.path)
-            self._execute(
-                "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
-                (made.path, made.sha256, *_stat(target)),
-            )
+        with (
+            self.scratch() as folder
+        ):  # what a killed run leaves half done is not deployed by the next
+            for made in artifacts:
+                known = self._execute(
+                    "SELECT sha256, size, mtime FROM laid WHERE path = ?", (made.path,)
+                ).fetchone()
+                if known == (made.sha256, *_stat(f"{build}/{made.path}")):
+                    continue
+                target = self.build / made.path
+                _laid(Path(made.file), folder / "laid", target)
+                changed.append(made.path)
+                self._execute(
+                    "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
+                    (made.path, made.sha256, *_stat(target)),
+                )
         self._commit()
         return changed
 
@@ -291,6 +295,15 @@ def _remove_empty(folder: Path, top: Path) -> None:
     while folder != top and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _laid(source: Path, copy: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+        _move(copy, target)
+    except OSError as error:
+        raise OutsideError(f"{target} cannot be written: {error.strerror}") from error
 
 
 def _move(source: Path, target: Path) -> None:

@@ -49,6 +49,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A publication of two episodes, published once."""
     root = small(
         tmp_path_factory.mktemp("letter"),
+        SETTINGS + 'notice = "Narrated by a synthetic voice."\n',
         e01_first=front_matter() + BODY,
         e02_second=front_matter(2, "Second") + BODY,
     )
