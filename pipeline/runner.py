@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import re
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +31,9 @@ AT_HAND = 256
 
 PROMISED = "fragment"
 """The stage whose artifacts feeds are joined from: before they are, published audio must still be there."""
+
+DETAILED = frozenset({"publication", "listing", "sound", "voice"})
+"""Givens of which each field is remembered, so that it can be told which of them changed."""
 
 WORLD = frozenset({ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENOMEM})
 """Failures of the machine, not of a stage: the same command may be run again once they are mended."""
@@ -144,6 +148,9 @@ class Desk:
         self._episodes: dict[str, Episode] = {}
         self.notes: list[str] = []
         self._states: dict[str, str] = {}
+        self._unchanged: dict[str, bool] = {}
+        self.described: set[str] = set()
+        self._shared: dict[str, dict[str, str]] = {}
         self._recordings: dict[str, list[Path]] | None = None
         self._fingerprints: dict[tuple[str, str], str] = {}
         self.listing_by_slug = {listing.slug: listing for listing in self.listings}
@@ -249,12 +256,15 @@ class Desk:
 
     def inputs(self, stage: Stage, subject: str) -> dict[str, str]:
         """The fingerprint of everything a stage depends on, by name."""
-        found = {"code": stage.version or _code(stage.function.__module__)}
-        found |= {f"library {name}": _version(name) for name in stage.libraries}
-        found |= {
-            name: self.fingerprint(name, subject) for name in stage.parameters if name not in TOOLS
-        }
-        return found
+        if stage.name not in self._shared:
+            found = {"code": stage.version or _code(stage.function.__module__)}
+            found |= {f"library {name}": _version(name) for name in stage.libraries}
+            found |= {
+                name: self.fingerprint(name, WHOLE) for name in stage.parameters if name in GIVENS
+            }
+            self._shared[stage.name] = found
+        own = [name for name in stage.parameters if name not in GIVENS and name not in TOOLS]
+        return self._shared[stage.name] | {name: self.fingerprint(name, subject) for name in own}
 
     def state(self, name: str) -> str:
         """What a looked-up file is now: "template web/page.html" or "file audio/intro.flac"."""
@@ -266,6 +276,13 @@ class Desk:
                 else self.store.hashed(self.root / path)
             )
         return self._states[name]
+
+    def unchanged(self, used: str) -> bool:
+        """Whether all that was looked up is still as it was; many episodes look up the same."""
+        if used not in self._unchanged:
+            told = json.loads(used).items()
+            self._unchanged[used] = all(self.state(name) == state for name, state in told)
+        return self._unchanged[used]
 
     # --- making
 
@@ -416,7 +433,7 @@ def _make(
             continue
         try:
             task = _task(desk, stage, subject)
-            found = desk.store.recorded(stage.name, task.key, desk.state)
+            found = desk.store.recorded(stage.name, task.key, desk.unchanged)
             if found is None:
                 if stage.per == "episode":
                     desk.episode(subject)
@@ -450,7 +467,8 @@ def _settle(
     desk.made[name, subject] = made
     desk.notes += notes
     desk.store.record(name, task.key, used, made)
-    desk.store.remember(name, subject, Latest({**task.inputs, **_details(desk, task)}, used))
+    desk.store.remember(name, subject, Latest(task.inputs, used))
+    _describe(desk, task)
     outcome.made.append(subject)
 
 
@@ -557,16 +575,18 @@ def _of(stage: Stage, subject: str) -> str:
 # --- why -------------------------------------------------------------------------------------------
 
 
-def _details(desk: Desk, task: Task) -> dict[str, str]:
-    """Finer fingerprints, a field each, so that `why` can name the key that changed."""
-    found: dict[str, str] = {}
-    for name in ("publication", "listing", "sound", "voice"):
-        if name in task.inputs:
-            value = desk.given(name, task.subject)
-            found |= {
-                f"{name}.{f.name}": _hash(repr(getattr(value, f.name))) for f in fields(value)
-            }
-    return found
+def _describe(desk: Desk, task: Task) -> None:
+    """Keep finer fingerprints of what a task was made from, so that `why` can name the key that changed."""
+    for name in DETAILED & task.inputs.keys():
+        if task.inputs[name] not in desk.described:
+            desk.described.add(task.inputs[name])
+            desk.store.describe(task.inputs[name], _details(desk, name, task.subject))
+
+
+def _details(desk: Desk, name: str, subject: str) -> dict[str, str]:
+    """The fingerprint of each field of a given."""
+    value = desk.given(name, subject)
+    return {one.name: _hash(repr(getattr(value, one.name))) for one in fields(value)}
 
 
 def why(desk: Desk, stages: Iterable[Stage], subject: str) -> Iterator[tuple[str, list[str]]]:
@@ -585,21 +605,30 @@ def why(desk: Desk, stages: Iterable[Stage], subject: str) -> Iterator[tuple[str
 
 def _reasons(desk: Desk, stage: Stage, subject: str) -> list[str]:
     task = _task(desk, stage, subject)
-    found = desk.store.recorded(stage.name, task.key, desk.state)
+    found = desk.store.recorded(stage.name, task.key, desk.unchanged)
     if found is not None:
         desk.made[stage.name, subject] = found
         return []
     before = desk.store.latest(stage.name, subject)
     if before is None:
         return ["it was never made"]
-    now = {**task.inputs, **_details(desk, task)}
-    changed = [name for name in now if now[name] != before.inputs.get(name, "")]
-    finer = {name.partition(".")[0] for name in changed if "." in name}
-    reasons = [_named(name, desk, subject) for name in changed if name not in finer]
+    changed = [name for name, now in task.inputs.items() if now != before.inputs.get(name, "")]
+    reasons = [
+        _named(one, desk, subject)
+        for name in changed
+        for one in _finer(desk, name, subject, before.inputs.get(name, ""))
+    ]
     reasons += [
         f"{name} changed" for name, state in before.used.items() if desk.state(name) != state
     ]
     return reasons or ["what it made is no longer in the store"]
+
+
+def _finer(desk: Desk, name: str, subject: str, before: str) -> list[str]:
+    """The fields of an input that are not as they were ("publication.title"), or the input where that is not known."""
+    then = desk.store.described(before) if name in DETAILED else {}
+    now = _details(desk, name, subject) if then else {}
+    return [f"{name}.{one}" for one in now if now[one] != then.get(one, "")] or [name]
 
 
 def _named(name: str, desk: Desk, subject: str) -> str:
@@ -686,11 +715,8 @@ def _version(name: str) -> str:
 
 
 def _hash(*parts: str) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(part.encode("utf-8"))
-        digest.update(b"\0")
-    return digest.hexdigest()
+    """What texts hash to, each closed by a zero byte."""
+    return hashlib.sha256("\0".join((*parts, "")).encode("utf-8")).hexdigest()
 
 
 def _identified(publication: Publication, remembered: identity.Identities) -> Publication:

@@ -7,18 +7,19 @@ import json
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import scratch
 from pipeline.errors import OutsideError
 from pipeline.stage import Artifact, Artifacts, Made
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (stage TEXT, key TEXT, used TEXT, made TEXT, PRIMARY KEY (stage, key, used));
 CREATE TABLE IF NOT EXISTS latest (stage TEXT, subject TEXT, inputs TEXT, used TEXT, PRIMARY KEY (stage, subject));
+CREATE TABLE IF NOT EXISTS details (fingerprint TEXT PRIMARY KEY, fields TEXT);
 CREATE TABLE IF NOT EXISTS laid (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
 CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
 """
@@ -45,6 +46,8 @@ class Store:
         try:
             self.home.mkdir(parents=True, exist_ok=True)
             self._database = _opened(self.home / "records.db" if records else None)
+            if records:
+                scratch.sweep(self._scratch)
         except (OSError, sqlite3.Error) as error:
             raise OutsideError(f"{self.home} cannot be used: {error}") from error
 
@@ -54,8 +57,10 @@ class Store:
             self._database.close()
 
     def _execute(self, query: str, values: tuple[str | int, ...] = ()) -> sqlite3.Cursor:
-        with self._told():
+        try:
             return self._database.execute(query, values)
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
 
     def _commit(self) -> None:
         with self._told():
@@ -66,10 +71,13 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise OutsideError(
-                f"{self.home / 'records.db'} cannot be used: {error}; if it stays so, delete the folder "
-                f"{self.home}: everything in it is made again"
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> OutsideError:
+        return OutsideError(
+            f"{self.home / 'records.db'} cannot be used: {error}; if it stays so, delete the folder "
+            f"{self.home}: everything in it is made again"
+        )
 
     # --- contents, by what they hash to
 
@@ -124,19 +132,21 @@ class Store:
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """An empty folder on the store's own disk, gone afterwards."""
-        self._scratch.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=self._scratch) as name:
-            yield Path(name)
+        with scratch.folder(self._scratch) as folder:
+            yield folder
 
     # --- what was made from what
 
-    def recorded(self, stage: str, key: str, now: Callable[[str], str]) -> Artifacts | None:
-        """What a stage made of these inputs before, if every file it looked up then is still as it was."""
+    def recorded(self, stage: str, key: str, unchanged: Callable[[str], bool]) -> Artifacts | None:
+        """What a stage made of these inputs before, if every file it looked up then is still as it was.
+
+        unchanged: told what was looked up, as JSON (name: state), and asked whether it is so now.
+        """
         rows = self._execute(
             "SELECT used, made FROM records WHERE stage = ? AND key = ?", (stage, key)
         )
         for used, made in rows.fetchall():
-            if all(now(name) == state for name, state in json.loads(used).items()):
+            if unchanged(used):
                 found = self._artifacts(json.loads(made))
                 if found is not None:
                     return found
@@ -169,6 +179,19 @@ class Store:
         ).fetchone()
         return Latest(json.loads(row[0]), json.loads(row[1])) if row else None
 
+    def describe(self, fingerprint: str, fields: Mapping[str, str]) -> None:
+        """Remember, of what has that fingerprint, the fingerprint of each field."""
+        self._execute(
+            "INSERT OR IGNORE INTO details VALUES (?, ?)", (fingerprint, json.dumps(dict(fields)))
+        )
+
+    def described(self, fingerprint: str) -> dict[str, str]:
+        """The fingerprint of each field of what had that fingerprint; nothing where it is not remembered."""
+        row = self._execute(
+            "SELECT fields FROM details WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
+        return dict(json.loads(row[0])) if row else {}
+
     def hashed(self, file: Path) -> str:
         """What a file's bytes hash to, "" where there is none; read again only if size or time changed."""
         try:
@@ -195,19 +218,22 @@ class Store:
         """Put artifacts in their places below build/, each whole; the paths that changed."""
         changed = []
         build = str(self.build)  # a Path for each of thousands would cost more than the rest
-        for made in artifacts:
-            known = self._execute(
-                "SELECT sha256, size, mtime FROM laid WHERE path = ?", (made.path,)
-            ).fetchone()
-            if known == (made.sha256, *_stat(f"{build}/{made.path}")):
-                continue
-            target = self.build / made.path
-            write_whole(target, Path(made.file))
-            changed.append(made.path)
-            self._execute(
-                "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
-                (made.path, made.sha256, *_stat(target)),
-            )
+        with (
+            self.scratch() as folder
+        ):  # what a killed run leaves half done is not deployed by the next
+            for made in artifacts:
+                known = self._execute(
+                    "SELECT sha256, size, mtime FROM laid WHERE path = ?", (made.path,)
+                ).fetchone()
+                if known == (made.sha256, *_stat(f"{build}/{made.path}")):
+                    continue
+                target = self.build / made.path
+                _laid(Path(made.file), folder / "laid", target)
+                changed.append(made.path)
+                self._execute(
+                    "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
+                    (made.path, made.sha256, *_stat(target)),
+                )
         self._commit()
         return changed
 
@@ -269,6 +295,15 @@ def _remove_empty(folder: Path, top: Path) -> None:
     while folder != top and folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
+
+
+def _laid(source: Path, copy: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
+        _move(copy, target)
+    except OSError as error:
+        raise OutsideError(f"{target} cannot be written: {error.strerror}") from error
 
 
 def _move(source: Path, target: Path) -> None:

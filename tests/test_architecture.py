@@ -24,6 +24,7 @@ FLOORS = (
         "markdown",
         "media",
         "processes",
+        "scratch",
         "snapshot",
         "sound",
         "store",

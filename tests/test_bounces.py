@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.delivery import people
-from pipeline.delivery.bounces import Understood, severity, take_in, understood
+from pipeline.delivery.bounces import Understood, take_in, understood
 from pipeline.delivery.ledger import Ledger
 from pipeline.delivery.message import Letters, Message, Recipient
 from pipeline.delivery.sender import send
+from pipeline.delivery.severity import severity
 from pipeline.delivery.tags import Tag, tag
+from pipeline.delivery.transport import Outcome
 from tests.editions import NOW, Answering, dispatch, frozen, planned, subscribed
 
 REPORT = """\
@@ -184,6 +186,37 @@ def test_five_editions_in_a_row_that_came_back_softly_suppress_and_policy_is_not
         back = letter(ledger, number, subscriber.subscriber).return_path
         take_in(ledger, report(back, status), NOW)
     assert suppressed(ledger)
+
+
+@pytest.mark.parametrize(
+    ("said", "mailed"),
+    [
+        ("550 5.1.1 …: no such user", False),
+        ("550 5.7.1 listed", True),
+        ("554 5.3.4 too large", True),
+        ("550 no", True),
+    ],
+)
+def test_who_is_not_there_in_the_session_is_mailed_no_more_and_who_is_turned_away_is(
+    ledger: Ledger, said: str, mailed: bool
+) -> None:
+    number = planned(ledger, 1)
+    send(ledger, number, dispatch(Answering(Outcome("refused", said)), ledger))
+    assert ledger.reasons(number) == {said: 1}
+    assert people.count(ledger, "readers") == mailed
+
+
+def test_an_address_that_five_editions_in_a_row_refused_in_the_session_is_taken_for_dead(
+    ledger: Ledger,
+) -> None:
+    subscribed(ledger, ["ada@example.org"])
+    for which in range(5):
+        assert people.count(ledger, "readers") == 1
+        number = ledger.plan(frozen(episode=f"guid-{which}"), (), NOW)
+        assert number is not None
+        no = Outcome("refused", "552 5.2.2 full")
+        send(ledger, number, dispatch(Answering(no), ledger))
+    assert people.count(ledger, "readers") == 0
 
 
 @pytest.mark.parametrize("action", ["delayed", "relayed", "delivered", "expanded"])

@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from mutagen.id3 import APIC, ID3, TIT2
 
 from pipeline.check import Finding, audio
-from pipeline.model import Sound
+from pipeline.cli import main
+from pipeline.errors import NarrationError
+from pipeline.model import Narration, Sound
+from pipeline.sound.narrators.kokoro import Kokoro
 from pipeline.stage import Made
+from tests.publications import SETTINGS, front_matter, small
 from tests.sounds import ffmpeg, loudness, speech_like
 
 MP3 = "site/audio/06-six.mp3"
@@ -146,3 +151,49 @@ def test_an_mp3_without_title_and_cover_is_found(tmp_path: Path) -> None:
     (one,) = facts(tmp_path, bare)
     assert (one.code, one.where) == ("E514", f"build/{MP3}")
     assert "no title and no cover" in one.message
+
+
+# --- who reads it ---------------------------------------------------------------------------------
+
+
+def read_by(root: Path, asked: Narration, **told: str) -> list[Finding]:
+    """What is said of the voice of a narration that tells this of itself."""
+    file = root / "six.json"
+    file.write_text(json.dumps(told), "utf-8")
+    path = "narration/06-six.json"
+    return list(audio.of_voice({path: Made(path, "", 0, str(file))}, "06-six", asked))
+
+
+def test_a_voice_that_was_asked_for_and_is_told_of_is_no_finding(tmp_path: Path) -> None:
+    assert read_by(tmp_path, Narration(notice="A machine reads."), voice="kokoro af_heart") == []
+    assert list(audio.of_voice({}, "06-six", Narration(notice=""))) == []  # somebody recorded it
+
+
+def test_a_light_voice_that_stands_in_is_a_warning_with_its_reason(tmp_path: Path) -> None:
+    why = "onnxruntime is not installed"
+    asked = Narration(notice="A machine reads.")
+    (one,) = read_by(tmp_path, asked, voice="nanotts en-US", fallback=why)
+    assert (one.code, one.where, one.severity) == ("E516", f"build/{MP3}", "warning")
+    assert one.message == f"{why}: nanotts en-US reads instead"
+    assert "make voice" in one.mend
+
+
+def test_a_synthetic_voice_that_nobody_is_told_of_is_a_warning(tmp_path: Path) -> None:
+    (one,) = read_by(tmp_path, Narration(notice=" "), voice="kokoro af_heart")
+    assert (one.code, one.where, one.severity) == ("E517", f"build/{MP3}", "warning")
+    assert "notice" in one.mend
+
+
+def test_check_tells_of_the_voice_of_every_build_not_of_the_first_alone(tmp_path: Path) -> None:
+    settings = SETTINGS.replace('"nanotts"', '"kokoro"')
+    small(tmp_path, settings, e01_first=front_matter() + "Few words.\n")
+    words = ["check", "--root", str(tmp_path), "--now", "2026-06-01", "--json"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Kokoro, "ready", _absent)
+        found = [json.loads(CliRunner().invoke(main, words).stdout)["findings"] for _ in range(2)]
+    assert found[0] == found[1]
+    assert [one["code"] for one in found[0]] == ["E516", "E517"]
+
+
+def _absent(self: Kokoro) -> None:
+    raise NarrationError("onnxruntime is not installed")

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline.cli import main
+from pipeline.cli import COMMANDS, main
+from pipeline.stage import installed
 from tests.publications import BODY, SETTINGS, front_matter, small, write
 
 NOW = "2026-06-01T00:00:00Z"
@@ -48,6 +49,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A publication of two episodes, published once."""
     root = small(
         tmp_path_factory.mktemp("letter"),
+        SETTINGS + 'notice = "Narrated by a synthetic voice."\n',
         e01_first=front_matter() + BODY,
         e02_second=front_matter(2, "Second") + BODY,
     )
@@ -299,19 +301,10 @@ def test_a_new_episode_takes_the_next_number_and_is_refused_until_written(tmp_pa
 
 def test_help_names_every_command_and_stage() -> None:
     text = CliRunner().invoke(main, ["--help"]).stdout
-    for name in (
-        "new",
-        "build",
-        "check",
-        "publish",
-        "preview",
-        "why",
-        "stages",
-        "subscribers",
-        "narration",
-        "podcast",
-    ):
+    for name in COMMANDS:
         assert f"\n  {name} " in text
+    named = " ".join(text.partition("Stages:")[2].split())
+    assert all(name in named for name in installed())
 
 
 def package(folder: Path) -> dict[str, str]:

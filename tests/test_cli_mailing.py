@@ -99,6 +99,8 @@ def test_an_episode_is_published_at_a_time_and_not_before(letter: Path) -> None:
     assert refused.exit_code == 2 and "name the EPISODE" in refused.stderr
     told = simulcast(letter, "publish", "03", "--at", "2026-06-02T08:00")
     assert told.exit_code == 0 and "03-third is published at 2026-06-02 08:00 UTC" in told.stdout
+    waits = simulcast(letter, "status").stdout
+    assert waits == "03-third is to be published at 2026-06-02 08:00 UTC.\n"
     simulcast(letter, "worker", "--once")
     assert subjects(letter) == []
     done = simulcast(letter, "worker", "--once", now="2026-06-02T08:00:01Z")
@@ -106,7 +108,10 @@ def test_an_episode_is_published_at_a_time_and_not_before(letter: Path) -> None:
     assert subjects(letter) == ["Third"] * 2
     assert "03-third" in (letter / "content/published.json").read_text()
     simulcast(letter, "publish", "02", "--at", "2026-06-04T08:00")
+    (wish,) = json.loads(simulcast(letter, "status", "02", "--json").stdout)["to_publish"]
+    assert wish == {"episode": "02-second", "at": "2026-06-04T08:00:00+00:00"}
     assert "is not published" in simulcast(letter, "cancel", "02").stdout
+    assert "to be published" not in simulcast(letter, "status").stdout
     simulcast(letter, "worker", "--once", now="2026-06-05T08:00:00Z")
     assert subjects(letter) == ["Third"] * 2
 

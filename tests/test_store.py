@@ -1,7 +1,13 @@
 """Artifacts are kept by content, and nobody else's file is ever taken."""
 
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from pipeline.errors import OutsideError
 from pipeline.stage import Artifact
 from pipeline.store import Store
 
@@ -24,3 +30,49 @@ def test_a_file_made_in_the_scratch_folder_is_not_copied(tmp_path: Path) -> None
         assert not (scratch / "long.wav").exists()
     store.close()
     assert made.read() == b"an hour of sound"
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from pipeline.store import Store
+with Store(Path(sys.argv[1])).scratch() as scratch:
+    (scratch / "an-hour.raw").write_bytes(b"in the making")
+    print(scratch, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+def test_what_a_killed_run_had_under_way_is_swept_and_a_living_one_keeps_its_own(
+    tmp_path: Path,
+) -> None:
+    def hold() -> tuple[subprocess.Popen[str], Path]:
+        run = subprocess.Popen(
+            [sys.executable, "-c", HOLDER, tmp_path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert run.stdout
+        return run, Path(run.stdout.readline().strip())
+
+    (killed, left), (living, used) = hold(), hold()
+    killed.kill()
+    killed.communicate()
+    Store(tmp_path).close()
+    assert not left.exists()
+    assert (used / "an-hour.raw").read_bytes() == b"in the making"
+    living.communicate()
+    assert not used.exists()
+
+
+def test_a_file_that_cannot_be_put_in_its_place_leaves_nothing_half_done(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made = store.keep(Artifact("site/page.html", "<p>"))
+    (tmp_path / "build/site/page.html").mkdir(parents=True)  # somebody's folder is in the way
+    with pytest.raises(OutsideError, match=r"page\.html cannot be written"):
+        store.lay([made])
+    store.close()
+    assert [file.name for file in (tmp_path / "build").rglob("*")] == ["site", "page.html"]
+    assert not list((tmp_path / ".simulcast/store/scratch").iterdir())

@@ -289,6 +289,13 @@ def test_a_link_is_good_for_its_purpose_and_its_time_only(ledger: Ledger) -> Non
     )
 
 
+def test_a_link_names_any_list(ledger: Ledger) -> None:
+    tokens = Tokens(ledger.secret)
+    for name in ("readers", "ground.truth", ".", "1.2.3", ""):
+        found = tokens.read("unsubscribe", tokens.token("unsubscribe", 7, name), NOW)
+        assert (found.subscriber, found.mailing_list) == (7, name)
+
+
 def test_a_confirmation_does_not_bring_back_who_left_since(ledger: Ledger) -> None:
     tokens = Tokens(ledger.secret)
     asked = subscriptions.subscribe(ledger, tokens, "readers", ADA, FORM)

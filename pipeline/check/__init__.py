@@ -185,6 +185,7 @@ def _of_episode(
             yield from email.of_email(mail, built.publication)
         if f"site/audio/{listing.slug}.mp3" in made and built.whole:
             yield from _of_audio(built, memory, listing.slug, made)
+            yield from audio.of_voice(made, listing.slug, built.publication.narration)
 
     return memory.recalled(key, find)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.check.finding import Finding, finding
 from pipeline.errors import MediaError
-from pipeline.model import Sound
+from pipeline.model import Narration, Sound
 from pipeline.stage import Made
 
 NEAR = 1.0
@@ -145,6 +145,25 @@ def content(file: Path) -> bytes:
 
 
 # --- what is said of it ----------------------------------------------------------------------------
+
+
+SETTING = "[narration] in content/publication.toml"
+INSTALLED_BY = {"kokoro": "make voice", "piper": "make piper"}
+
+
+def of_voice(made: Mapping[str, Made], slug: str, asked: Narration) -> Iterator[Finding]:
+    """Who reads it: that it is the voice that was asked for, and that listeners are told."""
+    narration = made.get(f"narration/{slug}.json")
+    if narration is None:
+        return
+    say, told = partial(_say, f"build/site/audio/{slug}.mp3", slug), json.loads(narration.text())
+    if reason := told.get("fallback"):
+        message = f"{reason}: {told['voice']} reads instead"
+        mend = f'install {asked.narrator} ("{INSTALLED_BY[asked.narrator]}"), or ask for {told["voice"]}'
+        yield say("E516", message, f"{mend} below {SETTING}")
+    if not asked.notice.strip():
+        message = f"{told['voice']} reads, which is a synthetic voice, and nobody is told"
+        yield say("E517", message, f"write a notice below {SETTING}")
 
 
 def of_facts(made: Mapping[str, Made], slug: str, seconds: float) -> Iterator[Finding]:

@@ -175,6 +175,8 @@ RULES: Mapping[str, Rule] = {
     "E513": _error("sound without a transcript"),
     "E514": _error("an MP3 without title or cover"),
     "E515": _broken("a recording that cannot be used"),
+    "E516": _warning("a light voice in place of the one that was asked for"),
+    "E517": _warning("a synthetic voice that nobody is told of"),
     # accessibility
     "E602": _error("a heading without words on a page"),
     "E603": _error("a link that does not say where it leads"),

@@ -14,33 +14,43 @@ from pipeline import __version__
 from pipeline.errors import OutsideError, SimulcastError
 from pipeline.stage import GROUP, installed
 
-COMMANDS = {
-    "new": "beginning:new",
-    "build": "building:build",
-    "check": "building:check",
-    "why": "building:why",
-    "preview": "previewing:preview",
-    "serve": "serving:serve",
-    "publish": "publishing:publish",
-    "send": "mailing:send",
-    "status": "reporting:status",
-    "pause": "mailing:pause",
-    "resume": "mailing:resume",
-    "cancel": "mailing:cancel",
-    "worker": "working:worker",
-    "correct": "correcting:correct",
-    "diff": "comparing:diff",
-    "verify": "comparing:verify",
-    "doctor": "doctoring:doctor",
-    "schedule": "scheduling:schedule",
-    "republish": "identifying:republish",
-    "withdraw": "identifying:withdraw",
-    "move": "identifying:move",
-    "subscribers": "subscribing:subscribers",
-    "bounces": "bouncing:bounces",
-    "stages": "building:stages",
+SECTIONS = {
+    "Write": {
+        "new": "beginning:new",
+        "preview": "previewing:preview",
+        "build": "building:build",
+        "check": "building:check",
+        "diff": "comparing:diff",
+        "why": "building:why",
+    },
+    "Publish": {
+        "publish": "publishing:publish",
+        "schedule": "scheduling:schedule",
+        "correct": "correcting:correct",
+        "verify": "comparing:verify",
+        "republish": "identifying:republish",
+        "withdraw": "identifying:withdraw",
+        "move": "identifying:move",
+    },
+    "Mail": {
+        "send": "mailing:send",
+        "status": "reporting:status",
+        "pause": "mailing:pause",
+        "resume": "mailing:resume",
+        "cancel": "mailing:cancel",
+        "worker": "working:worker",
+        "subscribers": "subscribing:subscribers",
+        "bounces": "bouncing:bounces",
+    },
+    "Run": {
+        "serve": "serving:serve",
+        "doctor": "doctoring:doctor",
+        "stages": "building:stages",
+    },
 }
-"""Where each command lies: loaded when it is asked for, so that none pays for another's imports."""
+"""Where each command lies, as help groups them; loaded when asked for, so that none pays for another's imports."""
+
+COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
 
 OUTSIDE = 3
 
@@ -75,15 +85,15 @@ class Commands(click.Group):
         return super().resolve_command(context, args)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        stages = installed()
-        rows = [(name, _first_line(self.get_command(context, name))) for name in COMMANDS]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
-        with formatter.section(
-            "Stages (each makes one thing, and what it needs: simulcast audio 06)"
-        ):
-            formatter.write_dl(
-                [(name, one.help.partition("\n")[0]) for name, one in stages.items()]
+        for section, names in SECTIONS.items():
+            with formatter.section(section):
+                formatter.write_dl(
+                    [(name, _short(self.get_command(context, name))) for name in names]
+                )
+        with formatter.section("Stages"):
+            formatter.write_text(
+                "Each makes one thing of one episode or of all, and what that needs (simulcast audio 06): "
+                + ", ".join(_stage_names())
             )
 
     def main(self, *args: Any, **extra: Any) -> Any:
@@ -99,8 +109,8 @@ class Commands(click.Group):
             sys.exit(OUTSIDE if isinstance(error, OutsideError) else 1)
 
 
-def _first_line(command: click.Command | None) -> str:
-    return ((command.help if command else "") or "").partition("\n")[0]
+def _short(command: click.Command | None) -> str:
+    return command.get_short_help_str(limit=200) if command else ""
 
 
 def _stage_names() -> list[str]:

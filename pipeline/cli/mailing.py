@@ -90,6 +90,7 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
 
     from pipeline.delivery.addresses import mailbox
     from pipeline.delivery.dkim import signers
+    from pipeline.delivery.exchanges import dns
     from pipeline.delivery.pace import paces
     from pipeline.delivery.sender import Clock, Dispatch
     from pipeline.delivery.tokens import Tokens
@@ -99,16 +100,18 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
     email = publication.email or Email("")
     transport = chosen(email.transport, Place(session.root / OUTBOX, os.environ))
     domain = mailbox(email.sender).domain if email.sender else ""
+    pace = paces(email.limits)
     return Dispatch(
         transport,
         Tokens(book.secret, publication.service.url),
         Clock(session.clock(), time.sleep),
-        paces(email.limits),
+        pace,
         hold=email.ambiguous == "hold" and not transport.repeatable,
         per_connection=email.limits.per_connection,
         worker=f"{socket.gethostname()}:{session.root}",
         signers=signers(os.environ, domain, email.dkim),
         bounces=email.bounces,
+        exchanger=dns() if pace.servers else None,
     )
 
 
@@ -480,10 +483,11 @@ def told(one: Sums) -> dict[str, Any]:
 
 def named(one: Sums, episode: str) -> bool:
     """Whether an edition is of the episode that is meant."""
-    return _named(one.slug, episode)
+    return meant(one.slug, episode)
 
 
-def _named(slug: str, episode: str) -> bool:
+def meant(slug: str, episode: str) -> bool:
+    """Whether a slug is of the episode that is meant, by slug or number."""
     return episode == slug or slug.partition("-")[0].lstrip("0") == episode.lstrip("0")
 
 
@@ -555,7 +559,7 @@ def resume(session: Session, episode: str, name: str, held: str | None) -> None:
 def cancel(session: Session, episode: str, name: str) -> None:
     """Mail an episode to nobody who has not had it, and publish it at no time; this cannot be taken back."""
     with ledger(session) as book:
-        waiting = [one for one in book.to_publish() if _named(one.slug, episode)]
+        waiting = [one for one in book.to_publish() if meant(one.slug, episode)]
         for one in waiting:
             book.published(one.id, cancelled=True)
         if waiting and not any(named(one, episode) for one in book.editions()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,8 @@ from pipeline.cli.subscribing import ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
 
-    from pipeline.delivery.ledger import Counts, Sums
+    from pipeline.delivery.ledger import Counts, Publishing, Sums
 
 UNKNOWN = 4
 STATES = ("accepted", "refused", "skipped", "planned", "sending", "deferred", "unknown")
@@ -39,10 +39,11 @@ def status(session: Session, episode: str | None, html: Path | None) -> None:
 
     With EPISODE (06), by domain and minute too.
     """
-    from pipeline.cli.mailing import named
+    from pipeline.cli.mailing import meant, named
     from pipeline.cli.terminal import answer
 
     with ledger(session) as book:
+        waiting = [one for one in book.to_publish() if not episode or meant(one.slug, episode)]
         found = [one for one in book.editions() if not episode or named(one, episode)]
         closer = found if episode or html or session.json else []
         domains = {one.edition: book.by_domain(one.edition) for one in closer}
@@ -51,11 +52,13 @@ def status(session: Session, episode: str | None, html: Path | None) -> None:
     if html:
         html.write_text(page(found, domains, minutes, reasons), "utf-8")
     if session.json:
-        answer({"editions": [_told(one, domains, minutes, reasons) for one in found]})
-    elif not found:
-        click.echo("Nothing was mailed yet.")
+        editions = [_told(one, domains, minutes, reasons) for one in found]
+        scheduled = [{"episode": one.slug, "at": one.starts} for one in waiting]
+        answer({"editions": editions, "to_publish": scheduled})
     else:
-        click.echo(_table(found))
+        _tell_waiting(waiting)
+        if found or not waiting:
+            click.echo(_table(found) if found else "Nothing was mailed yet.")
         for one in found if episode else ():
             click.echo(
                 _closer(one, domains[one.edition], minutes[one.edition], reasons[one.edition])
@@ -67,6 +70,12 @@ def status(session: Session, episode: str | None, html: Path | None) -> None:
                 )
     if any(one.unknown or one.sending for one in found):
         raise SystemExit(UNKNOWN)
+
+
+def _tell_waiting(waiting: Sequence[Publishing]) -> None:
+    for one in waiting:
+        at = datetime.fromisoformat(one.starts)
+        click.echo(f"{one.slug} is to be published at {at:%Y-%m-%d %H:%M %Z}.")
 
 
 def _told(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pipeline.delivery.addresses import without_addresses
 from pipeline.delivery.edition import one_line
+from pipeline.delivery.severity import STATUS, severity
 from pipeline.delivery.tags import Tag, read
 
 if TYPE_CHECKING:
     from pipeline.delivery.ledger import Ledger
-
-Severity = Literal["hard", "soft", "policy"]
-"""hard: nobody is there. soft: not now, or for reasons that nobody gave. policy: we are not wanted (5.7)."""
 
 Kind = Literal["hard", "soft", "policy", "complaint", "unsubscribe", "delayed", "nothing"]
 
@@ -29,10 +26,6 @@ RECIPIENTS = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-
 LONGEST = 10_000_000
 """Bytes of a message that are read; what came back says why near its beginning."""
 
-_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d.])")
-_GONE = {"1.0", "1.1", "1.2", "1.3", "1.6", "1.10", "2.1"}
-"""Subjects and details of a status that say that nobody can be reached there (RFC 3463)."""
-
 
 @dataclass(frozen=True, slots=True)
 class Understood:
@@ -41,16 +34,6 @@ class Understood:
     kind: Kind
     tag: Tag | None = None
     reason: str = ""
-
-
-def severity(status: str) -> Severity:
-    """What an enhanced status such as 5.1.1, wherever it stands in a text, says of the address."""
-    found = _STATUS.search(status)
-    if found is None or found[1] != "5":
-        return "soft"
-    if found[2] == "7":
-        return "policy"
-    return "hard" if f"{found[2]}.{found[3]}" in _GONE else "soft"
 
 
 def take_in(ledger: Ledger, content: bytes, at: datetime) -> Understood:
@@ -107,7 +90,7 @@ def _report(part: Message) -> tuple[Kind, str]:
     action = said.get("action", "").strip().lower()
     status, diagnostic = said.get("status", ""), said.get("diagnostic-code", "")
     # What the other server said itself is nearer to the truth than how a relay sums it up.
-    found = _STATUS.search(diagnostic) or _STATUS.search(status)
+    found = STATUS.search(diagnostic) or STATUS.search(status)
     diagnostic = diagnostic.partition(";")[2] or diagnostic
     reason = _reason(found[0] if found else status.strip(), diagnostic)
     if action == "delayed":
@@ -148,7 +131,7 @@ def _guessed(message: Message) -> tuple[Kind, str]:
     if not temporary and not permanent:
         return "nothing", ""
     text = "\n".join(_texts(message))
-    found = _STATUS.search(text)
+    found = STATUS.search(text)
     reason = _reason(found[0] if found else "", "came back" if permanent else "came back for now")
     if permanent:
         return severity(found[0]) if found else "hard", reason

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import smtplib
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, ClassVar, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pipeline.delivery.addresses import without_addresses
 from pipeline.delivery.edition import one_line
 from pipeline.delivery.message import Message
+from pipeline.delivery.options import here, read
 from pipeline.delivery.transport import Outcome, Place
-from pipeline.errors import OutsideError, SimulcastError, suggestion
+from pipeline.errors import OutsideError, SimulcastError
 
 URL = "SIMULCAST_SMTP_URL"
 SHAPE = "smtp://user:password@host:587 or smtps://user:password@host"
@@ -72,9 +72,9 @@ def smtp(place: Place) -> Smtp:
         raise SimulcastError(f"{URL} is not a URL; write {SHAPE}") from None
     if url.scheme not in ("smtp", "smtps") or not host:
         raise SimulcastError(f"{URL} is {'not set' if not written else 'wrong'}; write {SHAPE}")
-    options = dict(parse_qsl(url.query, keep_blank_values=True))
+    options = _options(url.query)
     tls = _tls(url.scheme, options.pop("tls", ""), host)
-    if url.username and tls == "none" and not _here(host):
+    if url.username and tls == "none" and not here(host):
         raise SimulcastError(f"{URL} would send its password in the clear; take tls=none away")
     return Smtp(
         host,
@@ -82,49 +82,33 @@ def smtp(place: Place) -> Smtp:
         tls,
         unquote(url.username or ""),
         unquote(url.password or ""),
-        **_options(options),
+        **options,
     )
 
 
 def _tls(scheme: str, written: str, host: str) -> Tls:
     if scheme == "smtps":
         return "implicit"
-    if written == "starttls" or (not written and not _here(host)):
+    if written == "starttls" or (not written and not here(host)):
         return "starttls"
     if written in ("", "none"):
         return "none"
     raise SimulcastError(f"{URL}: tls is starttls or none; for TLS from the start write smtps://")
 
 
-def _options(written: dict[str, str]) -> dict[str, Any]:
-    known: dict[str, Callable[[str], Any]] = {
+def _options(query: str) -> dict[str, Any]:
+    known = {
+        "tls": str,
         "window": int,
         "connections": int,
         "timeout": float,
         "chunking": str,
         "hello": str,
     }
-    found: dict[str, Any] = {}
-    for name, value in written.items():
-        if name not in known:
-            raise SimulcastError(f'{URL} has no option "{name}"' + suggestion(name, known))
-        try:
-            found[name] = known[name](value)
-        except ValueError:
-            raise SimulcastError(f"{URL}: {name} is not a number") from None
-        if known[name] is not str and not 0 < found[name] <= 10_000:
-            raise SimulcastError(f"{URL}: {name} is above 0 and at most 10,000")
+    found = read(URL, query, known)
     if found.get("chunking", "auto") not in ("auto", "yes", "no"):
         raise SimulcastError(f"{URL}: chunking is auto, yes or no")
     return found
-
-
-def _here(host: str) -> bool:
-    """Whether a host is this machine, as far as its name tells."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 # --- one connection -------------------------------------------------------------------------------
@@ -235,7 +219,7 @@ class Line:
     @property
     def near(self) -> bool:
         """Whether the other end is on this machine."""
-        return _here(str(self._socket.getpeername()[0]))
+        return here(str(self._socket.getpeername()[0]))
 
     def say(self, words: bytes) -> None:
         try:

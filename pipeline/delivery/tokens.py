@@ -51,7 +51,9 @@ class Tokens:
             words = self._signer(purpose).unsign(token).decode()
         except (BadSignature, UnicodeError):
             raise TokenError("this link is not one of ours; was it copied whole?") from None
-        subscriber, mailing_list, until = words.split(".")
+        # Numbers stand at both ends, so a list may be named anything.
+        subscriber, _, rest = words.partition(".")
+        mailing_list, _, until = rest.rpartition(".")
         if int(until) and at.timestamp() > int(until):
             raise TokenError("this link has expired; ask for a new one")
         return Named(int(subscriber), mailing_list)
