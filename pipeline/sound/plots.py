@@ -64,7 +64,7 @@ def waveform(heard: Heard, colors: Colors) -> str:
 
 
 def _share(level: float) -> float:
-    return min(1.0, max(0.0, (level - QUIET) / (LOUD - QUIET))) ** 1.6
+    return math.pow(min(1.0, max(0.0, (level - QUIET) / (LOUD - QUIET))), 1.6)
 
 
 def _bar(left: float, top: float, tall: float) -> str:
