@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.delivery.pace import PROVIDERS, Provider, provider
 from pipeline.errors import AuthorError
 from pipeline.model import Publication
 from pipeline.written import Location, written
@@ -126,6 +127,12 @@ def _limit_fault(found: Publication) -> tuple[Location, str] | None:
         *((("warm_up",), day) for day in limits.warm_up),
     ]
     for lane, one in limits.lanes.items():
+        if provider(lane, one) == Provider((), ()):
+            return (
+                ("email", "limits", "lanes", lane),
+                f"email.limits.lanes.{lane}: no provider is known by that name (known: {', '.join(PROVIDERS)}); "
+                'name it by its domain ("google.com"), or its domains = ["…"]',
+            )
         numbers += [(("lanes", lane, "per_second"), one.per_second)]
         numbers += [(("lanes", lane, "per_day"), one.per_day)]
     for at, number in numbers:

@@ -405,10 +405,12 @@ class Series(Written):
 class Lane(Written):
     """A provider whose mailboxes are reached at a pace of their own.
 
-    domains: of the addresses it serves. per_second, per_day: messages; 0 is without limit.
+    domains: of the addresses it serves. servers: domains of the machines that take mail for it, as DNS names them (MX),
+    so that a company whose mail a provider keeps is in its lane. per_second, per_day: messages; 0 is without limit.
     """
 
     domains: tuple[str, ...] = ()
+    servers: tuple[str, ...] = ()
     per_second: float = 0.0
     per_day: int = 0
 
@@ -418,7 +420,7 @@ class Limits(Written):
     """How fast mail leaves; 0 is without limit.
 
     per_connection: messages before a connection is made anew. warm_up: per_day of the first days of mailing, in their
-    order. lanes: by name of the provider.
+    order. lanes: by name of the provider, or by the domain of its servers, such as "google.com".
     """
 
     per_connection: int = 0

@@ -5,16 +5,20 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 
 from pipeline.config import publication as read
+from pipeline.delivery.exchanges import Exchanger, asked, dns
 from pipeline.delivery.ledger import Ledger
 from pipeline.delivery.pace import Pace, Paces, paces
+from pipeline.delivery.sender import begin
 from pipeline.delivery.transport import Outcome
 from pipeline.errors import AuthorError
 from pipeline.model import Lane, Limits
-from tests.editions import NOW, frozen, readers, subscribed
+from tests.editions import NOW, Answering, dispatch, frozen, readers, subscribed
+from tests.names import names
 from tests.publications import SETTINGS, small, write
 
 TOOK = Outcome("accepted")
@@ -99,6 +103,104 @@ def test_a_lane_is_known_by_its_domains_or_by_a_provider_s_name() -> None:
     assert found.domains["ours"] == ("ours.example",)
 
 
+def lanes_of(book: Ledger, number: int) -> dict[str, str]:
+    """The lane of each address of an edition."""
+    from sqlalchemy import select
+
+    from pipeline.delivery.tables import deliveries, lanes, subscribers
+
+    query = select(subscribers.c.address, lanes.c.name).where(
+        deliveries.c.subscriber == subscribers.c.id,
+        deliveries.c.lane == lanes.c.id,
+        deliveries.c.edition == number,
+    )
+    with book.transaction() as connection:
+        return {row.address: row.name for row in connection.execute(query)}
+
+
+MAIL = {
+    "corp.test": ["20 b.mail.test.", "10 ASPMX.L.Google.com."],
+    "notgoogle.test": ["10 mx.notgoogle.com."],
+    "school.test": ["0 school-test.mail.protection.outlook.com."],
+    "ours.test": ["10 aspmx.l.google.com."],
+    "none.test": [],
+    "null.test": ["0 ."],
+}
+
+
+def begun(book: Ledger, pace: Paces, exchanger: Exchanger, episode: str = "guid-6") -> int:
+    number = book.freeze(frozen(episode=episode), (), NOW)
+    assert begin(book, number, dispatch(Answering(), book, paces=pace, exchanger=exchanger))
+    return number
+
+
+def test_a_lane_takes_the_domains_whose_mail_its_servers_take(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.delivery.exchanges.RESERVED", ("example",))
+    monkeypatch.setattr("pipeline.delivery.exchanges.ANSWER", 0.2)
+    pace = paces(
+        Limits(lanes={"google.com": Lane(), "microsoft": Lane(), "ours": Lane(("ours.test",))})
+    )
+    domains = [*MAIL, "silent.test", "hotmail.com", "x.example"]
+    subscribed(ledger, [f"a@{domain}" for domain in domains])
+    with names(MAIL) as (port, asked):
+        number = begun(ledger, pace, dns("127.0.0.1", port))
+        assert lanes_of(ledger, number) == {
+            "a@corp.test": "google.com",
+            "a@notgoogle.test": "",
+            "a@school.test": "microsoft",
+            "a@ours.test": "ours",  # it is named, so nobody needs to ask
+            "a@none.test": "",
+            "a@null.test": "",
+            "a@silent.test": "",
+            "a@hotmail.com": "microsoft",
+            "a@x.example": "",
+        }
+        assert set(asked) == {*MAIL, "silent.test"} - {"ours.test"}
+        asked.clear()
+        again = begun(ledger, pace, dns("127.0.0.1", port), "guid-7")
+        assert set(asked) == {"silent.test"}  # the others are remembered
+        assert lanes_of(ledger, again) == lanes_of(ledger, number)
+
+
+def test_an_edition_does_not_wait_long_for_dns_and_asks_anew_after_a_week(ledger: Ledger) -> None:
+    waiting, stopped = Event(), Event()
+
+    def slow(_: str) -> None:
+        waiting.set()
+        stopped.wait(20)
+
+    assert asked(["a.test"], slow, patience=0.05) == {} and waiting.is_set()
+    stopped.set()
+    pace = paces(Limits(lanes={"google.com": Lane()}))
+    subscribed(ledger, ["a@corp.test", "b@corp.test", "c@other.test"])
+    number = ledger.freeze(frozen(), (), NOW)
+    now = NOW.timestamp()
+    assert ledger.unknown_domains(number, now, pace) == ["corp.test", "other.test"]
+    ledger.learned({"corp.test": "mx.google.com"}, now)
+    assert ledger.unknown_domains(number, now + 6 * 86_400, pace) == ["other.test"]
+    assert ledger.unknown_domains(number, now + 8 * 86_400, pace) == ["corp.test", "other.test"]
+    ledger.learned({"corp.test": ""}, now)
+    assert ledger.start(number, pace) == 3
+    assert set(lanes_of(ledger, number).values()) == {""}
+    assert ledger.unknown_domains(number, now + 8 * 86_400, pace) == []
+
+
+def test_without_lanes_nobody_is_asked() -> None:
+    assert not paces(Limits(per_second=5)).servers
+    assert not paces(Limits(lanes={"ours": Lane(("ours.test",))})).servers
+
+
+def test_a_lane_that_is_set_no_more_goes_at_the_pace_of_all(ledger: Ledger) -> None:
+    limited = paces(Limits(lanes={"gmail": Lane(per_second=1)}))
+    number = edition(ledger, ["a@gmail.com", "b@other.example"], limited)
+    for pace in (paces(Limits(per_second=100)), paces(Limits())):
+        left = sent(ledger, number, pace, 2, batch=1)
+        assert len(left) in (2, 0)
+    assert ledger.sums(number).accepted == 2
+
+
 def test_no_more_than_a_day_s_number_leave_in_a_day(ledger: Ledger) -> None:
     pace = Paces(Pace(per_day=30), {}, {})
     number = edition(ledger, readers(100), pace)
@@ -164,6 +266,7 @@ def test_two_editions_share_the_pace(ledger: Ledger) -> None:
         ("per_second = -1", "email.limits.per_second: -1 is not from 0"),
         ("warm_up = [10, -5]", "email.limits.warm_up: -5 is not from 0"),
         ("per_secnd = 1", 'unknown key "per_secnd"; did you mean "per_second"'),
+        ("lanes.gmial.per_day = 1", "email.limits.lanes.gmial: no provider is known by that name"),
         ('lanes.gmail.domain = ["x"]', 'unknown key "domain"; did you mean "domains"'),
     ],
 )

@@ -241,7 +241,7 @@ def seconds(stamp: str) -> float:
 
 def test_the_transcript_is_a_page_to_read(spoken: Path) -> None:
     page = (spoken / f"build/site/{SLUG}/transcript.html").read_text("utf-8")
-    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert page.startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr">')
     assert "<h2>The first part</h2>" in page
     assert "A short word &amp; a long one." in page
     assert "<b>" not in page

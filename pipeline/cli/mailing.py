@@ -90,6 +90,7 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
 
     from pipeline.delivery.addresses import mailbox
     from pipeline.delivery.dkim import signers
+    from pipeline.delivery.exchanges import dns
     from pipeline.delivery.pace import paces
     from pipeline.delivery.sender import Clock, Dispatch
     from pipeline.delivery.tokens import Tokens
@@ -99,16 +100,18 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
     email = publication.email or Email("")
     transport = chosen(email.transport, Place(session.root / OUTBOX, os.environ))
     domain = mailbox(email.sender).domain if email.sender else ""
+    pace = paces(email.limits)
     return Dispatch(
         transport,
         Tokens(book.secret, publication.service.url),
         Clock(session.clock(), time.sleep),
-        paces(email.limits),
+        pace,
         hold=email.ambiguous == "hold" and not transport.repeatable,
         per_connection=email.limits.per_connection,
         worker=f"{socket.gethostname()}:{session.root}",
         signers=signers(os.environ, domain, email.dkim),
         bounces=email.bounces,
+        exchanger=dns() if pace.servers else None,
     )
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -30,6 +31,9 @@ class Database:
 
     def __init__(self, engine: Engine, name: str) -> None:
         self.engine, self.name = engine, name
+        # SQLite has one writer, and who waits for it sleeps longer and longer; our own threads wait in line instead.
+        sqlite = engine.dialect.name == "sqlite"
+        self._in_line: AbstractContextManager[object] = Lock() if sqlite else nullcontext()
 
     @classmethod
     def open(cls, where: Path | str, secret: str = "") -> Self:
@@ -66,7 +70,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """All that happens inside, or nothing; committed to the disk when it is left."""
         try:
-            with self.engine.begin() as connection:
+            with self._in_line, self.engine.begin() as connection:
                 yield connection
         except OperationalError as error:
             raise OutsideError(f"the ledger {self.name} failed: {error.orig}") from None

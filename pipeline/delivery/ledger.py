@@ -39,12 +39,13 @@ from pipeline.delivery.database import Database
 from pipeline.delivery.edition import Edition, Mailed
 from pipeline.delivery.message import Recipient
 from pipeline.delivery.pace import UNLIMITED, Pace, Paces
-from pipeline.delivery.people import ids_of, list_id, numbered, suppress, take_off
+from pipeline.delivery.people import ids_of, list_id, numbered, portions, suppress, take_off
 from pipeline.delivery.severity import Severity, severity
 from pipeline.delivery.tables import (
     days,
     deliveries,
     editions,
+    exchanges,
     lanes,
     leases,
     lists,
@@ -58,6 +59,12 @@ from pipeline.delivery.transport import Outcome
 
 LEASE = 300
 """Seconds a slot may be silent before others take it for dead; longer than any server is waited for."""
+
+REMEMBERED = 7 * 86_400
+"""Seconds for which it is remembered who takes a domain's mail."""
+
+ASKED = 2_000
+"""Domains that are asked about for one edition, those with the most readers first."""
 
 AGAIN = (300, 900, 3_600, 14_400, 43_200, 86_400)
 """Seconds until a deferred message is tried again, after its first try, its second, …; after the last it is refused."""
@@ -184,6 +191,38 @@ class Ledger(Database):
                 return 0
             _set_edition(connection, number, state="planned", audience=audience)
         return audience
+
+    def unknown_domains(self, number: int, now: float, paces: Paces) -> list[str]:
+        """The domains of a scheduled edition's audience whose mail nobody knows who takes, the largest first."""
+        known = select(exchanges.c.domain).where(exchanges.c.until > int(now))
+        named = {domain for domains in paces.domains.values() for domain in domains}
+        with self.transaction() as connection:
+            row = connection.execute(
+                select(editions.c.list, editions.c.aimed).where(
+                    editions.c.id == number, editions.c.state == "scheduled"
+                )
+            ).one_or_none()
+            if row is None:
+                return []
+            chosen = _audience(row.list, (), row.aimed["received"]).subquery()
+            query = (
+                select(chosen.c.domain)
+                .where(chosen.c.domain.not_in(known), chosen.c.domain.not_in(named))
+                .group_by(chosen.c.domain)
+                .order_by(func.count().desc(), chosen.c.domain)
+                .limit(ASKED)
+            )
+            return list(connection.scalars(query))
+
+    def learned(self, hosts: Mapping[str, str], now: float) -> None:
+        """Remember who takes the mail of some domains."""
+        until = int(now) + REMEMBERED
+        rows = [{"domain": one, "host": host, "until": until} for one, host in hosts.items()]
+        with self.transaction() as connection:
+            for some in portions(rows):
+                gone = exchanges.c.domain.in_([row["domain"] for row in some])
+                connection.execute(delete(exchanges).where(gone))
+                connection.execute(insert(exchanges), list(some))
 
     def run(self, number: int) -> bool:
         """Let a planned edition go out; whether it was planned, and had not begun."""
@@ -768,14 +807,24 @@ def _audience(
 def _lane_of(
     connection: Connection, domain: ColumnElement[str], paces: Paces
 ) -> ColumnElement[int]:
-    """The lane of an address by its domain."""
-    overall = _lane_ids(connection, ["", *paces.lanes])
+    """The lane of an address: by its domain where a lane names it, else by who takes its mail."""
+    ids = _lane_ids(connection, ["", *paces.lanes])
     served = [
-        (domain.in_(domains), literal(overall[name]))
+        (domain.in_(domains), literal(ids[name]))
         for name, domains in paces.domains.items()
         if domains
     ]
-    return case(*served, else_=literal(overall[""])) if served else literal(overall[""])
+    served += [
+        (domain.in_(_served_by(servers)), literal(ids[name]))
+        for name, servers in paces.servers.items()
+    ]
+    return case(*served, else_=literal(ids[""])) if served else literal(ids[""])
+
+
+def _served_by(servers: Sequence[str]) -> Select[tuple[str]]:
+    host = exchanges.c.host
+    these = or_(*(or_(host == one, host.endswith(f".{one}", autoescape=True)) for one in servers))
+    return select(exchanges.c.domain).where(these)
 
 
 def _lane_ids(connection: Connection, names: Sequence[str]) -> dict[str, int]:
@@ -1027,12 +1076,11 @@ _ANY = 1_000_000
 
 
 def _lanes(connection: Connection, number: int, now: float, paces: Paces) -> list[_Lane]:
-    """The lanes of an edition, the one that waited longest first."""
-    if not paces.limit and not paces.lanes:
-        return [_Lane(_lane_ids(connection, [""])[""], _ANY, 0.0)]
-    names = ["", *paces.lanes]
-    _lane_ids(connection, names)
-    query = select(lanes).where(lanes.c.name.in_(names)).order_by(lanes.c.due, lanes.c.id)
+    """All lanes, the one that waited longest first; one that is set no more goes at the pace of all."""
+    query = select(lanes).order_by(lanes.c.due, lanes.c.id)
+    if not paces.limit:
+        return [_Lane(row.id, _ANY, 0.0) for row in connection.execute(query)]
+    _lane_ids(connection, ["", *paces.lanes])
     rows = connection.execute(query.with_for_update()).all()
     overall = next(row for row in rows if row.name == "")
     return [_lane(connection, row, overall, now, paces) for row in rows]
@@ -1040,7 +1088,7 @@ def _lanes(connection: Connection, number: int, now: float, paces: Paces) -> lis
 
 def _lane(connection: Connection, row: Any, overall: Any, now: float, paces: Paces) -> _Lane:
     booked = [(overall, paces.overall)]
-    if row.name:
+    if row.name in paces.lanes:
         booked.append((row, paces.lanes[row.name]))
     allowed, wait = _ANY, 0.0
     for one, pace in booked:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from pipeline.model import Limits
+from pipeline.model import Lane, Limits
 
 SLACK = 50_000
 """µs that a late sender may catch up; so the worst second has 5 % more than its rate."""
 
-PROVIDERS: Mapping[str, tuple[str, ...]] = {
-    "gmail": ("gmail.com", "googlemail.com"),
-    "microsoft": ("outlook.com", "hotmail.com", "live.com", "msn.com", "hotmail.co.uk"),
-    "yahoo": ("yahoo.com", "ymail.com", "rocketmail.com", "aol.com", "yahoo.co.uk"),
-    "apple": ("icloud.com", "me.com", "mac.com"),
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Domains of its addresses, and of the servers that take mail for it and for its customers."""
+
+    domains: tuple[str, ...]
+    servers: tuple[str, ...]
+
+
+PROVIDERS: Mapping[str, Provider] = {
+    "gmail": Provider(("gmail.com", "googlemail.com"), ("google.com", "googlemail.com")),
+    "microsoft": Provider(
+        ("outlook.com", "hotmail.com", "live.com", "msn.com", "hotmail.co.uk"), ("outlook.com",)
+    ),
+    "yahoo": Provider(
+        ("yahoo.com", "ymail.com", "rocketmail.com", "aol.com", "yahoo.co.uk"), ("yahoodns.net",)
+    ),
+    "apple": Provider(("icloud.com", "me.com", "mac.com"), ("mail.icloud.com",)),
 }
-"""Domains of a lane that names none."""
+"""What a lane is that says nothing but a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +68,12 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Paces:
-    """The pace of all mail, and of each lane by its name; domains: of each lane."""
+    """The pace of all mail, and of each lane by its name; domains, servers: of each lane."""
 
     overall: Pace
     lanes: Mapping[str, Pace]
     domains: Mapping[str, tuple[str, ...]]
+    servers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def limit(self) -> bool:
@@ -68,14 +82,24 @@ class Paces:
 
 def paces(limits: Limits) -> Paces:
     """What publication.toml says of the pace."""
+    found = {name: provider(name, one) for name, one in limits.lanes.items()}
     return Paces(
         Pace(limits.per_second, limits.per_day, limits.warm_up),
         {name: Pace(one.per_second, one.per_day) for name, one in limits.lanes.items()},
-        {
-            name: tuple(map(str.casefold, one.domains)) or PROVIDERS.get(name, ())
-            for name, one in limits.lanes.items()
-        },
+        {name: one.domains for name, one in found.items()},
+        {name: one.servers for name, one in found.items() if one.servers},
     )
+
+
+def provider(name: str, lane: Lane) -> Provider:
+    """Whom a lane is for: whom it names, else a provider that is known by its name, else one by its domain."""
+    if lane.domains or lane.servers:
+        return Provider(
+            tuple(map(str.casefold, lane.domains)), tuple(map(str.casefold, lane.servers))
+        )
+    if "." in name:
+        return Provider((name.casefold(),), (name.casefold(),))
+    return PROVIDERS.get(name, Provider((), ()))
 
 
 UNLIMITED = Paces(Pace(), {}, {})

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from pipeline.delivery.dkim import Signer
 from pipeline.delivery.edition import Edition, due, edition, seeds
+from pipeline.delivery.exchanges import Exchanger, asked
 from pipeline.delivery.ledger import LEASE, Claim, Ledger, Slot, Sums
 from pipeline.delivery.letters import Segmented
 from pipeline.delivery.message import Letters, example, example_links
@@ -45,6 +46,7 @@ class Dispatch:
 
     hold: an uncertain message waits for a person. per_connection: messages before a connection is made anew; 0 is
     without limit. worker: the name of this process. signers: of all messages. bounces: the mailbox for what comes back.
+    exchanger: says who takes a domain's mail; None where no lane asks for that.
     """
 
     transport: Transport
@@ -56,6 +58,7 @@ class Dispatch:
     worker: str = "here"
     signers: tuple[Signer, ...] = ()
     bounces: str = ""
+    exchanger: Exchanger | None = None
 
     def letters(self, ledger: Ledger, number: int) -> Segmented:
         """The letters of a frozen edition."""
@@ -106,6 +109,7 @@ def begin(ledger: Ledger, number: int, dispatch: Dispatch) -> bool:
 
     Raises TemplateError where one recipient's cannot: nobody is mailed, and the edition is taken back.
     """
+    _learn(ledger, number, dispatch)
     if not ledger.start(number, dispatch.paces):
         return False
     if ledger.sums(number).state != "planned":
@@ -117,6 +121,14 @@ def begin(ledger: Ledger, number: int, dispatch: Dispatch) -> bool:
         raise TemplateError(f"nobody was mailed, because one message cannot be made: {fault}")
     ledger.run(number)
     return True
+
+
+def _learn(ledger: Ledger, number: int, dispatch: Dispatch) -> None:
+    """Ask who takes the mail of an edition's audience, where lanes go by that."""
+    if dispatch.exchanger is not None:
+        now = dispatch.clock.now()
+        unknown = ledger.unknown_domains(number, now, dispatch.paces)
+        ledger.learned(asked(unknown, dispatch.exchanger), now)
 
 
 def fill(

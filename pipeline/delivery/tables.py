@@ -161,6 +161,16 @@ days = Table(
     Column("used", Integer, nullable=False),
 )
 
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("domain", Text, primary_key=True),
+    # The server that takes its mail; empty where none does.
+    Column("host", Text, nullable=False),
+    # When it is to be asked again, seconds since 1970.
+    Column("until", BigInteger, nullable=False),
+)
+
 slots = Table(
     "slots",
     metadata,

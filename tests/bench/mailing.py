@@ -28,6 +28,9 @@ from tests.keys import RSA
 from tests.peers import node_module, peer
 
 SERVICE = "https://letters.ground.example/"
+CONNECTIONS = 10
+"""Of ours and of each rival: while one batch is settled, others are under way."""
+
 WINDOW = 50
 """Messages claimed and settled together; the bound of second copies after a crash, for each connection."""
 
@@ -43,9 +46,9 @@ TEXT = re.sub("<.*?>", "", PARAGRAPH) * 90 + "Unsubscribe: https://slot.invalid/
 
 POOL = """
 const nodemailer = require("nodemailer");
-const [port, count, key, html, text] = JSON.parse(require("fs").readFileSync(0));
+const [port, count, connections, key, html, text] = JSON.parse(require("fs").readFileSync(0));
 const pool = nodemailer.createTransport({
-  pool: true, maxConnections: 10, maxMessages: Infinity, host: "127.0.0.1", port, ignoreTLS: true,
+  pool: true, maxConnections: connections, maxMessages: Infinity, host: "127.0.0.1", port, ignoreTLS: true,
   dkim: { domainName: "ground.example", keySelector: "r2026", privateKey: key },
 });
 const began = process.hrtime.bigint();
@@ -67,10 +70,10 @@ class Sink:
     source: Path
 
     def filled(self, count: int, size: int) -> float:
-        """Messages a second of smtp-source, over ten connections that it keeps."""
-        words = ["-s", "10", "-d", "-l", str(size), "-m", str(count), f"127.0.0.1:{self.port}"]
+        """Messages a second of smtp-source, over as many connections, which it keeps."""
+        words = ["-s", CONNECTIONS, "-d", "-l", size, "-m", count, f"127.0.0.1:{self.port}"]
         began = time.perf_counter()
-        subprocess.run([self.source, *words], check=True)
+        subprocess.run([str(word) for word in (self.source, *words)], check=True)
         return count / (time.perf_counter() - began)
 
 
@@ -89,7 +92,7 @@ def sink() -> Iterator[Sink]:
 
 def sent(where: Sink, count: int, signers: tuple[Signer, ...]) -> float:
     """Messages a second of ours: planned before, then claimed, joined, signed, handed over and settled."""
-    server = Smtp("127.0.0.1", where.port, "none", window=WINDOW)
+    server = Smtp("127.0.0.1", where.port, "none", window=WINDOW, connections=CONNECTIONS)
     with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.db") as book:
         readers = (Entry(f"reader{n}@example.org", name=f"Reader {n}") for n in range(count))
         people.add(book, "readers", readers, NOW)
@@ -132,7 +135,7 @@ def pooled(where: Sink, count: int) -> float:
     folder = node_module("nodemailer").parent
     ran = subprocess.run(
         ["node", "-e", POOL],
-        input=json.dumps([where.port, count, key, HTML, TEXT]),
+        input=json.dumps([where.port, count, CONNECTIONS, key, HTML, TEXT]),
         env={"NODE_PATH": str(folder), "PATH": "/usr/local/bin:/usr/bin:/bin"},
         check=True,
         capture_output=True,
