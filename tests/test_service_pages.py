@@ -197,7 +197,7 @@ def left(html: str) -> set[str]:
     """The words of a page that were not said by the theme."""
     text = Text()
     text.feed(html)
-    own = r"«[^»]*»|Small Letter by email|Small Letter|Extras|Now and then\.|RSS|Atom|JSON|OPML"
+    own = r"«[^»]*»|Small Letter by email|Small Letter|Extras|Now and then\.|RSS|Atom|JSON|OPML|small\.example"
     return {one for one in text.words if re.search("[A-Za-z]", re.sub(own, "", one))}
 
 

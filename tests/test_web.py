@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -153,13 +153,22 @@ SPOKEN = (
 )
 
 
-def heard(folder: Path, slug: str) -> dict[str, Artifacts]:
+CHAPTERS = ((0.0, "First"), (9.0, "A heading & more"))
+
+
+def heard(
+    folder: Path,
+    slug: str,
+    spoken: Iterable[tuple[str, float, float, str]] = SPOKEN,
+    chapters: Iterable[tuple[float, str]] = CHAPTERS,
+    wave: str = WAVE,
+) -> dict[str, Artifacts]:
     """What the stages of sound would have made of an episode."""
     told = {"duration": 20.5, "size": 4, "type": "audio/mpeg", "source": "narration"}
-    chapters = [{"startTime": 0, "title": "First"}, {"startTime": 9, "title": "A heading & more"}]
+    marked = [{"startTime": start, "title": title} for start, title in chapters]
     segments = [
         {"speaker": who, "startTime": start, "endTime": end, "body": words}
-        for who, start, end, words in SPOKEN
+        for who, start, end, words in spoken
     ]
     return {
         "audio": Artifacts(
@@ -169,7 +178,7 @@ def heard(folder: Path, slug: str) -> dict[str, Artifacts]:
             ]
         ),
         "chapters": Artifacts(
-            [made(folder, f"site/{slug}/chapters.json", json.dumps({"chapters": chapters}))]
+            [made(folder, f"site/{slug}/chapters.json", json.dumps({"chapters": marked}))]
         ),
         "transcript": Artifacts(
             [
@@ -177,7 +186,7 @@ def heard(folder: Path, slug: str) -> dict[str, Artifacts]:
                 made(folder, f"site/{slug}/transcript.json", json.dumps({"segments": segments})),
             ]
         ),
-        "waveform": Artifacts([made(folder, f"site/{slug}/waveform.svg", WAVE)]),
+        "waveform": Artifacts([made(folder, f"site/{slug}/waveform.svg", wave)]),
     }
 
 
@@ -260,10 +269,12 @@ def lightened(of: World, folder: Path) -> dict[str, Artifacts]:
         store.close()
 
 
-def whole(of: World, folder: Path) -> dict[str, bytes]:
+def whole(
+    of: World, folder: Path, hearing: Callable[[Path, str], dict[str, Artifacts]] = heard
+) -> dict[str, bytes]:
     """All that the stages of the web make of a publication, by path below build/site."""
     folder.mkdir(exist_ok=True)
-    sounds = {one.slug: heard(folder, one.slug) for one in of.listings}
+    sounds = {one.slug: hearing(folder, one.slug) for one in of.listings}
     light = lightened(of, folder)
     heard_of, drawn = (
         {slug: parts[name] for slug, parts in sounds.items()} for name in ("audio", "waveform")
