@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from posixpath import dirname, relpath
 from urllib.parse import quote
@@ -44,23 +46,35 @@ class Links:
 
 _TAGS = {"emphasis": "em", "strong": "strong", "strike": "s"}
 
-
-def html(inlines: Iterable[Inline], links: Links) -> str:
-    """Words as HTML, for a page (`links.at` set) or for places where ids and fragments do not work."""
-    return "".join(_html(inline, links) for inline in inlines)
+_NAME = re.compile(r"(?<![\w-])(?=[\w.-]{1,24}(?![\w-]))\w[\w.]*-(?:\w[\w.]*-)*\d\w*(?:[.-]\w+)*")
+"""A name with a number after a hyphen, such as GPT-5.5; a longer one must be broken on a telephone."""
 
 
-def _html(inline: Inline, links: Links) -> str:
+def unbroken(text: str) -> str:
+    """Text as HTML that breaks no line between a name and its number."""
+    return _NAME.sub(r'<span class="unbroken">\g<0></span>', escape(text))
+
+
+def html(inlines: Iterable[Inline], links: Links, written: Callable[[str], str] = escape) -> str:
+    """Words as HTML, for a page (`links.at` set) or for places where ids and fragments do not work.
+
+    written: how text becomes HTML.
+    """
+    return "".join(_html(inline, links, written) for inline in inlines)
+
+
+def _html(inline: Inline, links: Links, written: Callable[[str], str]) -> str:
     kind, attributes = inline.kind, inline.attributes
     if kind == "text":
-        return escape(inline.text)
+        return written(inline.text)
+    inner = html(inline.children, links, written)
     if kind in _TAGS:
-        return f"<{_TAGS[kind]}>{html(inline.children, links)}</{_TAGS[kind]}>"
+        return f"<{_TAGS[kind]}>{inner}</{_TAGS[kind]}>"
     if kind == "link":
         title = f' title="{escape(attributes["title"])}"' if attributes.get("title") else ""
-        return f'<a href="{escape(links.of(attributes))}"{title}>{html(inline.children, links)}</a>'
+        return f'<a href="{escape(links.of(attributes))}"{title}>{inner}</a>'
     if kind == "span":
-        return html(inline.children, links)
+        return inner
     if kind == "code":
         return f"<code>{escape(inline.text)}</code>"
     if kind == "space":
@@ -123,8 +137,8 @@ def _speech(inline: Inline, links: Links) -> str:
 
 
 RENDERERS: Mapping[str, Callable[[Iterable[Inline], Links], str]] = {
-    "web": html,
-    "email": html,
+    "web": partial(html, written=unbroken),
+    "email": partial(html, written=unbroken),
     "feed": html,
     "text": text,
     "speech": speech,

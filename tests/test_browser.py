@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,25 +19,52 @@ import pytest
 from PIL import Image
 
 from pipeline.runner import Desk, build
+from pipeline.sound.plots import Colors, Heard, waveform
+from pipeline.stage import Artifacts
+from pipeline.stages.script import script
 from pipeline.web.app import Alone, site
 from tests.peers import node_module, peer
 from tests.publications import SETTINGS, front_matter, small
 from tests.served import Running, running
 from tests.sounds import speech_like
-from tests.test_web import EVERYTHING, HERE, THEMES, whole, world
+from tests.test_web import (
+    EVERYTHING,
+    HERE,
+    THEMES,
+    World,
+    check_links,
+    content,
+    given,
+    heard,
+    listed,
+    run,
+    whole,
+    world,
+)
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 SECTIONS = "\n".join(
     f"## Part {word}\n\nSome words of it. And some more.\n" for word in ("one", "two")
 )
+README = (HERE / "README.md").read_text("utf-8")
+EXAMPLE = README.partition("```markdown\n")[2].partition("\n```")[0]
+"""The episode in the README that uses each block there is."""
+WIDE = "\n\n".join(
+    (
+        "| " + " | ".join(f"Column {number} of it" for number in range(12)) + " |",
+        "~~~\n" + "a line of code that goes on " * 12 + "\n~~~",
+        "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft.\n",
+    )
+).replace(" |\n", " |\n|" + "---|" * 12 + "\n| one | two |\n", 1)
 KINDS = (
-    *("", "01-everything/", "02-next/", "archive/", "series/", "search/?q=words"),
-    *("subscribe/", "about/", "nowhere/at/all", "02-next/transcript.html"),
+    *("", "01-everything/", "02-next/", "03-long/", "07-the-quiet-part/", "archive/", "archive/1/"),
+    *("series/", "series/2/", "search/?q=words", "subscribe/", "about/", "nowhere/at/all"),
+    "02-next/transcript.html",
 )
 """A page of each kind, the page not found among them."""
 
 WEIGHT = 100_000
-"""Bytes that a page and all it loads may have on the wire, without its sound."""
+"""Bytes that a page and all it loads may take on the wire, without its sound."""
 
 
 @pytest.fixture(scope="module")
@@ -51,12 +81,27 @@ def browser() -> Iterator[Any]:
         one.close()
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A site as it was built, and where it is served."""
+
+    folder: Path
+    address: str
+
+
 def letter(root: Path, theme: str) -> Path:
-    """A publication of two episodes that are read aloud, built as it is deployed."""
-    text = front_matter(title="All of them") + EVERYTHING
-    following = front_matter(2, "Next") + "Words before the parts.\n\n" + SECTIONS
-    settings = f'theme = "{theme}"\n' + SETTINGS
-    small(root, settings, e01_everything=text, e02_next=following)
+    """A publication of episodes that are read aloud, built as it is deployed, with pages of a long archive beside."""
+    settings = f'theme = "{theme}"\n' + SETTINGS + '\n[service]\nurl = "https://letters.example/"\n'
+    long = {"title": "A Title That Goes On and On " * 6, "subtitle": "And on " * 20}
+    small(
+        root,
+        settings,
+        e01_everything=front_matter(title="All of them") + EVERYTHING,
+        e02_next=front_matter(2, "Next") + "Words before the parts.\n\n" + SECTIONS,
+        e03_long=front_matter(3, translations='{ar: "https://small.example/ar/"}', **long) + WIDE,
+        e06_microsoft_vs_everyone=front_matter(6, "Six") + "Words.\n",
+        e07_the_quiet_part=EXAMPLE,
+    )
     Image.new("RGB", (640, 360)).save(root / "content/01-everything/drawing.png")
     speech_like(root / "content/01-everything/interview.mp3", 1)
     desk = Desk(root, NOW)
@@ -65,40 +110,54 @@ def letter(root: Path, theme: str) -> Path:
     finally:
         desk.close()
     assert not report.errors
+    many = listed(world(root, theme), 250)
+    for path in ("archive/1", "series/2"):
+        written(root / "build/site", {f"{path}/index.html": many[f"site/{path}/index.html"]})
     return root / "build" / "site"
 
 
+def written(folder: Path, files: Mapping[str, bytes]) -> Path:
+    for path, data in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    return folder
+
+
 @pytest.fixture(scope="module")
-def letters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Running]]:
-    """The letter in a theme, built once and served until the last test is done."""
-    found = dict[str, Running]()
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Shown]]:
+    """The letter in a theme, built once and served until the last test is done; what is spoken once is kept."""
+    found = dict[str, Shown]()
     with ExitStack() as open_ones:
 
-        def serve(theme: str) -> Running:
+        def serve(theme: str) -> Shown:
             if theme not in found:
-                folder = letter(tmp_path_factory.mktemp(theme), theme)
-                found[theme] = open_ones.enter_context(running(Alone(site(folder))))
+                root = tmp_path_factory.mktemp(theme)
+                for other in found.values():
+                    kept = other.folder.parent.parent / ".simulcast"
+                    shutil.copytree(kept, root / ".simulcast", dirs_exist_ok=True)
+                folder = letter(root, theme)
+                address = open_ones.enter_context(running(Alone(site(folder)))).address
+                found[theme] = Shown(folder, address)
             return found[theme]
 
         yield serve
 
 
 @pytest.fixture(params=THEMES)
-def served(
-    browser: Any, request: pytest.FixtureRequest, letters: Callable[[str], Running]
-) -> Running:
+def served(browser: Any, request: pytest.FixtureRequest, letters: Callable[[str], Shown]) -> Shown:
     return letters(request.param)
 
 
 @pytest.fixture
-def ledger(browser: Any, letters: Callable[[str], Running]) -> Running:
+def ledger(browser: Any, letters: Callable[[str], Shown]) -> Shown:
     return letters("ledger")
 
 
 class Tab:
     """One page in a context of its own, and whatever it complained of or asked elsewhere."""
 
-    def __init__(self, browser: Any, served: Running, **context: Any) -> None:
+    def __init__(self, browser: Any, served: Shown | Running, **context: Any) -> None:
         self.context = browser.new_context(base_url=served.address, **context)
         self.page = self.context.new_page()
         self.complaints: list[str] = []
@@ -107,8 +166,8 @@ class Tab:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda one: self.asked.append(one.url))
 
-    def open(self, path: str) -> Any:
-        self.page.goto(f"/{path}", wait_until="networkidle")
+    def open(self, path: str, until: str = "load") -> Any:
+        self.page.goto(f"/{path}", wait_until=until)
         return self.page
 
     def close(self) -> None:
@@ -116,7 +175,7 @@ class Tab:
 
 
 @pytest.fixture
-def tab(browser: Any, ledger: Running) -> Iterator[Tab]:
+def tab(browser: Any, ledger: Shown) -> Iterator[Tab]:
     found = Tab(browser, ledger)
     yield found
     found.close()
@@ -229,9 +288,7 @@ def test_everything_is_done_by_keys(tab: Tab) -> None:
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
 
 
-def test_without_scripts_the_browsers_own_player_stands_there(
-    browser: Any, served: Running
-) -> None:
+def test_without_scripts_the_browsers_own_player_stands_there(browser: Any, served: Shown) -> None:
     tab = Tab(browser, served, java_script_enabled=False)
     page = tab.open("02-next/")
     assert page.is_visible(".player audio")
@@ -249,7 +306,7 @@ def test_without_scripts_the_browsers_own_player_stands_there(
 def test_words_are_found_where_they_stand(tab: Tab) -> None:
     page = tab.open("search/")
     assert not [one for one in tab.asked if "pagefind" in one], "nothing is fetched before a letter"
-    page.keyboard.type("parts")
+    page.keyboard.type("before")
     page.wait_for_selector(".result")
     assert page.inner_text(".found") == "One episode."
     assert page.inner_text(".result .name") == "Next"
@@ -260,28 +317,46 @@ def test_words_are_found_where_they_stand(tab: Tab) -> None:
 # --- looks ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width", [320, 390, 1280])
-def test_no_page_is_wider_than_its_window(browser: Any, served: Running, width: int) -> None:
-    tab = Tab(browser, served, viewport={"width": width, "height": 700})
+def test_no_page_is_wider_than_its_window(browser: Any, served: Shown) -> None:
+    tab = Tab(browser, served)
     for path in KINDS:
         page = tab.open(path)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"/{path} is {wide} wide"
+        for width in (1280, 768, 390, 320):
+            page.set_viewport_size({"width": width, "height": 700})
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, f"/{path} is {wide} wide"
     tab.close()
 
 
-def test_the_dark_is_dark_and_nothing_is_asked_elsewhere(browser: Any, served: Running) -> None:
-    tab = Tab(browser, served, color_scheme="dark")
+def test_nothing_is_asked_elsewhere_and_nothing_goes_wrong(browser: Any, served: Shown) -> None:
+    tab = Tab(browser, served)
     for path in KINDS:
-        page = tab.open(path)
-        if path.endswith(("transcript.html",)):
-            continue
-        behind = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert sum(map(int, re.findall(r"\d+", behind)[:3])) < 3 * 80, f"/{path}: {behind}"
+        tab.open(path)
     home = urlsplit(served.address).netloc
     assert {urlsplit(one).netloc for one in tab.asked if not one.startswith("data:")} == {home}
-    assert not [said for said in tab.complaints if "404" not in said]
+    assert [said for said in tab.complaints if "404" not in said] == []
+    assert len(tab.complaints) == 1, "the page that is not there is told of once"
     tab.close()
+
+
+def test_a_name_is_not_parted_from_its_number(browser: Any, tmp_path: Path) -> None:
+    text = front_matter() + "The model GPT-5.5 " * 30
+    found = whole(world(small(tmp_path / "name", e01_first=text)), tmp_path / "sounds")
+    with running(Alone(site(written(tmp_path / "site", found)))) as served:
+        tab = Tab(browser, served, viewport={"width": 320, "height": 700})
+        lines = """[...document.querySelectorAll(".unbroken")].map((one) => one.getClientRects().length)"""
+        assert set(tab.open("01-first/").evaluate(lines)) == {1}
+        tab.close()
+
+
+def test_a_printed_episode_is_its_words_alone(tab: Tab) -> None:
+    page = tab.open("07-the-quiet-part/")
+    page.emulate_media(media="print")
+    for gone in (".player", ".masthead nav", ".turn", ".invitation", ".footer nav"):
+        assert page.is_hidden(gone), gone
+    assert page.is_visible(".text .key-figures")
+    told = 'getComputedStyle(document.querySelector(".text a[href^=http]"), "::after").content'
+    assert "https://example.org/talk" in page.evaluate(told)
 
 
 # --- accessibility ----------------------------------------------------------------------------------
@@ -290,17 +365,59 @@ AXE = """async () => (await axe.run(document, {resultTypes: ["violations"]})).vi
     (one) => one.nodes.map((node) => one.id + ": " + node.html.slice(0, 120) + " " + node.failureSummary))"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_any_page(browser: Any, served: Running, scheme: str) -> None:
+def test_axe_finds_nothing_on_any_page_by_day_or_night(browser: Any, served: Shown) -> None:
     axe = (node_module("axe-core") / "axe.min.js").read_text("utf-8")
-    tab = Tab(browser, served, color_scheme=scheme, bypass_csp=True)
+    tab = Tab(browser, served, bypass_csp=True, reduced_motion="reduce")
     for path in KINDS:
         page = tab.open(path)
         for summary in page.query_selector_all("summary"):
             summary.click()
         page.evaluate(axe)
-        assert page.evaluate(AXE) == [], f"/{path}"
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            behind = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            light = sum(map(int, re.findall(r"\d+", behind)[:3])) >= 3 * 80
+            assert not (light and scheme == "dark"), f"/{path}: {behind}"
+            assert page.evaluate(AXE) == [], f"/{path} {scheme}"
     tab.close()
+
+
+@pytest.mark.parametrize("name", ["podcast.xml", "rss.xml", "atom.xml"])
+def test_a_feed_opened_in_a_browser_is_a_page_that_says_what_it_is(
+    browser: Any, served: Shown, name: str
+) -> None:
+    axe = (node_module("axe-core") / "axe.min.js").read_text("utf-8")
+    tab = Tab(browser, served, bypass_csp=True, viewport={"width": 390, "height": 844})
+    page = tab.open(name)
+    assert page.get_by_text("This is a feed.").is_visible()
+    assert page.locator("code").inner_text().endswith(f"/{name}")
+    assert page.get_by_text("Other ways to subscribe").is_visible()
+    assert page.get_by_text("AntennaPod").is_visible() is (name == "podcast.xml")
+    assert page.locator("item > title, entry > title").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.evaluate(axe)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(AXE) == [], scheme
+    tab.close()
+
+
+def test_right_to_left_axe_finds_nothing_and_no_page_is_wider_than_a_telephone(
+    browser: Any, tmp_path: Path
+) -> None:
+    axe = (node_module("axe-core") / "axe.min.js").read_text("utf-8")
+    settings = SETTINGS.replace('language = "en"', 'language = "ar"')
+    text = front_matter(title="الذكاء الاصطناعي والسلطة") + "كلمات. " * 40 + "\n\n" + WIDE
+    root = small(tmp_path / "ar", settings, e01_first=text)
+    found = written(tmp_path / "site", whole(world(root), tmp_path / "sounds"))
+    with running(Alone(site(found))) as served:
+        tab = Tab(browser, served, bypass_csp=True, viewport={"width": 320, "height": 700})
+        for path in ("", "01-first/", "subscribe/"):
+            page = tab.open(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, f"/{path}"
+            page.evaluate(axe)
+            assert page.evaluate(AXE) == [], f"/{path}"
+        tab.close()
 
 
 # --- HTML -------------------------------------------------------------------------------------------
@@ -308,21 +425,32 @@ def test_axe_finds_nothing_on_any_page(browser: Any, served: Running, scheme: st
 RULES = {"extends": ["html-validate:standard"], "rules": {"void-style": "off"}}
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_a_validator_finds_no_error_in_any_page(tmp_path: Path, theme: str) -> None:
+def test_a_validator_finds_no_error_in_any_page(
+    browser: Any, letters: Callable[[str], Shown], tmp_path: Path
+) -> None:
     validator = node_module("html-validate")
     [node] = peer("Node", "node")
-    of = world(HERE, theme)
-    shown = tmp_path / "site"
-    for path, text in whole(of, tmp_path / "sounds").items():
-        if path.endswith(".html") and text:
-            file = shown / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(text)
     (tmp_path / ".htmlvalidate.json").write_text(json.dumps({"root": True, **RULES}))
-    command = [node, validator / "bin" / "html-validate.mjs", "--formatter=text", shown]
+    for theme in THEMES:
+        for file in letters(theme).folder.rglob("*.html"):
+            copy = tmp_path / theme / file.relative_to(letters(theme).folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.read_bytes())
+    command = [node, validator / "bin" / "html-validate.mjs", "--formatter=text", *THEMES]
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_link_of_a_built_site_leads_somewhere(served: Shown) -> None:
+    added = ("archive/1/", "series/2/")
+    check_links(
+        {
+            path: file.read_bytes()
+            for file in served.folder.rglob("*")
+            if file.is_file()
+            and not (path := str(file.relative_to(served.folder))).startswith(added)
+        }
+    )
 
 
 # --- weight -----------------------------------------------------------------------------------------
@@ -331,15 +459,20 @@ def test_a_validator_finds_no_error_in_any_page(tmp_path: Path, theme: str) -> N
 WINDOWS = ((1280, 900, 1), (390, 844, 3))
 """A desk's and a telephone's: width, height and density."""
 
+READ = """async () => {
+  for (const one of document.querySelectorAll("img")) {
+    one.scrollIntoView();
+    await one.decode();
+  }
+}"""
+"""Look at every picture, those too that are fetched only when they come near."""
+
 
 @pytest.mark.parametrize("theme", THEMES)
 def test_a_page_of_the_sample_is_light(browser: Any, tmp_path: Path, theme: str) -> None:
-    folder = tmp_path / "site"
-    for path, data in whole(world(HERE, theme), tmp_path / "sounds").items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(data)
-    with running(Alone(site(folder))) as served:
+    of = world(HERE, theme)
+    found = whole(of, tmp_path / "sounds", lambda folder, slug: read_aloud(of, folder, slug))
+    with running(Alone(site(written(tmp_path / "site", found)))) as served:
         for width, height, density in WINDOWS:
             for path in ("", "06-microsoft-vs-everyone/", "archive/", "search/", "subscribe/"):
                 size = {"width": width, "height": height}
@@ -349,15 +482,35 @@ def test_a_page_of_the_sample_is_light(browser: Any, tmp_path: Path, theme: str)
                 assert sum(heavy.values()) <= WEIGHT, f"/{path} {width}: {heavy}"
 
 
+def read_aloud(of: World, folder: Path, slug: str) -> dict[str, Artifacts]:
+    """An episode as a voice would read it: its sentences and chapters in full, and a waveform of that length."""
+    made = json.loads(content(next(iter(run(script, **given(of, slug), recording=None)))))
+    spoken, starts, moment = [], [], 4.0
+    for one in made["sentences"]:
+        starts.append(moment)
+        end = moment + len(one["text"]) / 16
+        spoken.append(("Narrator", round(moment, 3), round(end, 3), one["text"]))
+        moment = end + 0.3
+    chapters = [(round(starts[one["sentence"]], 3), one["title"]) for one in made["chapters"]]
+    colors = of.templates.theme
+    loud = [
+        -28 + 9 * math.sin(tenth * 1.7) * math.sin(tenth / 97) for tenth in range(int(moment * 10))
+    ]
+    wave = waveform(
+        Heard("", loud, moment, -16, -1, chapters), Colors(colors["colors"], colors["dark"])
+    )
+    return heard(folder, slug, spoken, chapters, wave)
+
+
 def weighed(tab: Tab, path: str) -> dict[str, int]:
-    """What a page and all it loads weigh on the wire once it is read to its end, without its sound."""
+    """What a page and all it loads weigh on the wire, headers too, once it is read to its end; without its sound."""
     answers: list[Any] = []
     tab.page.on("requestfinished", lambda one: answers.append(one))
-    page = tab.open(path)
-    page.evaluate("window.scrollTo(0, document.body.scrollHeight)")
-    page.wait_for_load_state("networkidle")
+    page = tab.open(path, "networkidle")
+    page.evaluate(READ)
+    sizes = {urlsplit(one.url).path: one.sizes() for one in answers}
     return {
-        urlsplit(one.url).path: one.sizes()["responseBodySize"]
-        for one in answers
-        if not one.url.endswith((".mp3", ".vtt"))
+        name: size["responseBodySize"] + size["responseHeadersSize"]
+        for name, size in sizes.items()
+        if not name.endswith((".mp3", ".vtt"))
     }

@@ -105,6 +105,8 @@ def facts(root: Path, mp3: Path, **changes: object) -> list[Finding]:
         CAPTIONS: json.dumps({"segments": captions}),
         "script/06-six.json": json.dumps({"sentences": [{"text": "It rained all morning."}]}),
     }
+    if "said" in told:
+        texts["alignment/06-six.json"] = json.dumps({"sentences": told["said"]})
     if told["page"]:
         texts[PAGE] = str(told["page"])
     made = {MP3: Made(MP3, "", size, str(mp3))}
@@ -141,9 +143,27 @@ def test_what_is_told_wrongly_of_a_sound_is_found(
     ]
 
 
+def test_a_transcript_need_not_hold_what_a_recording_does_not_say(
+    tmp_path: Path, six: Path
+) -> None:
+    page = "<p>Nothing of it.</p>"
+    assert facts(tmp_path, six, page=page, said=[None]) == []
+    (one,) = facts(tmp_path, six, page=page, said=[{"start": 0, "end": 2}])
+    assert one.code == "E509"
+
+
 def test_a_length_that_is_not_heard_is_found(tmp_path: Path, six: Path) -> None:
     (one,) = facts(tmp_path, six, facts={"size": six.stat().st_size, "duration": 5})
     assert (one.code, one.where) == ("E421", f"build/{MP3}")
+
+
+@pytest.mark.parametrize(("source", "codes"), [("recording", ["E518"]), ("narration", [])])
+def test_a_recording_that_was_clipped_is_a_warning(
+    tmp_path: Path, six: Path, source: str, codes: list[str]
+) -> None:
+    told = {"size": six.stat().st_size, "duration": 4, "source": source, "clipped": 1802}
+    found = facts(tmp_path, six, facts=told)
+    assert [one.code for one in found if one.severity == "warning"] == codes
 
 
 def test_an_mp3_without_title_and_cover_is_found(tmp_path: Path) -> None:

@@ -219,8 +219,8 @@ def test_there_is_a_page_for_what_is_not_there(served: Running) -> None:
     assert served.ask("/rss.xml", "DELETE").headers["allow"] == "GET, HEAD"
 
 
-@pytest.mark.parametrize("path", ["/", "/rss.xml", "/audio/06.mp3", "/nothing", "/06-letter"])
-def test_every_answer_says_what_a_browser_may_do_with_it(served: Running, path: str) -> None:
+@pytest.mark.parametrize("path", ["/", "/rss.xml", "/nothing", "/06-letter"])
+def test_every_page_says_what_a_browser_may_do_with_it(served: Running, path: str) -> None:
     headers = served.ask(path).headers
     policy = headers["content-security-policy"]
     assert "default-src 'none'" in policy
@@ -229,6 +229,13 @@ def test_every_answer_says_what_a_browser_may_do_with_it(served: Running, path: 
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "strict-origin-when-cross-origin"
     assert "server" not in headers
+
+
+def test_what_runs_nothing_says_only_of_which_type_it_is(served: Running) -> None:
+    headers = served.ask("/audio/06.mp3").headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["access-control-allow-origin"] == "*"
+    assert not {"content-security-policy", "permissions-policy", "server"} & set(headers)
 
 
 # --- what an attacker tries ----------------------------------------------------------------------

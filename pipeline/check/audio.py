@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -159,7 +159,7 @@ def of_voice(made: Mapping[str, Made], slug: str, asked: Narration) -> Iterator[
     say, told = partial(_say, f"build/site/audio/{slug}.mp3", slug), json.loads(narration.text())
     if reason := told.get("fallback"):
         message = f"{reason}: {told['voice']} reads instead"
-        mend = f'install {asked.narrator} ("{INSTALLED_BY[asked.narrator]}"), or ask for {told["voice"]}'
+        mend = f'install {asked.narrator} ("{INSTALLED_BY[asked.narrator]}"), or write narrator = "nanotts"'
         yield say("E516", message, f"{mend} below {SETTING}")
     if not asked.notice.strip():
         message = f"{told['voice']} reads, which is a synthetic voice, and nobody is told"
@@ -177,6 +177,9 @@ def of_facts(made: Mapping[str, Made], slug: str, seconds: float) -> Iterator[Fi
     if told and abs(float(told.get("duration", 0)) - seconds) > APART:
         message = f"{seconds:.1f} seconds are heard, but feeds say {told.get('duration', 0)}"
         yield say("E421", message, "see the stage audio")
+    if told.get("source") == "recording" and told.get("clipped"):
+        message = f"{told['clipped']:,} samples of its recording stand at full scale: that is heard"
+        yield say("E518", message, "record it with less gain; no mastering undoes it")
     yield from _of_tags(mp3, say)
     yield from _of_chapters(made.get(f"site/{slug}/chapters.json"), seconds, slug)
     yield from _of_captions(made.get(f"site/{slug}/transcript.json"), seconds, slug)
@@ -241,12 +244,21 @@ def _of_coverage(made: Mapping[str, Made], slug: str) -> Iterator[Finding]:
     script = made.get(f"script/{slug}.json")
     if script is None:
         return
-    read = [one["text"] for one in json.loads(script.text())["sentences"]]
+    read = [one["text"] for one in _said(json.loads(script.text())["sentences"], made, slug)]
     page = made[f"site/{slug}/transcript.html"]
     share = _share(read, page.text())
     if share < COVERED:
         message = f"the transcript holds {share:.0%} of what is heard"
         yield _say(f"build/{page.path}", slug, "E509", message, "see the stage transcript")
+
+
+def _said(
+    sentences: Sequence[Mapping[str, Any]], made: Mapping[str, Made], slug: str
+) -> Iterator[Mapping[str, Any]]:
+    """The sentences that are heard: a recording says those that were found in it."""
+    aligned = made.get(f"alignment/{slug}.json")
+    times = json.loads(aligned.text())["sentences"] if aligned else sentences
+    return (sentence for sentence, time in zip(sentences, times, strict=True) if time)
 
 
 def _share(read: Iterable[str], page: str) -> float:

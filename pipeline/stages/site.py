@@ -24,9 +24,11 @@ ON_HOME = 10
 """How many earlier episodes the home page lists."""
 ON_PAGE = 100
 """How many episodes a page of the archive or the series holds, counted from the oldest: a full page never changes."""
-PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.xsl", "feed.css")
+PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.css")
 COVER, ICON, FEED, TAB = 640, 192, 144, 32
 """Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
+SHADES = 64
+"""Colours of the one in the tab, which every page loads."""
 
 
 @stage(per="publication", libraries=("jinja2", "pillow", "markdown-it-py", "segno"))
@@ -269,10 +271,12 @@ def _artwork(publication: Publication, file: Path) -> Iterator[Artifact]:
     )
     yield Artifact("site/artwork/icon.png", _smaller(file, ICON, "PNG", optimize=True))
     yield Artifact("site/artwork/feed.png", _smaller(file, FEED, "PNG", optimize=True))
-    yield Artifact("site/artwork/tab.png", _smaller(file, TAB, "PNG", optimize=True))
+    yield Artifact(
+        "site/artwork/tab.png", _smaller(file, TAB, "PNG", colours=SHADES, optimize=True)
+    )
 
 
-def _smaller(file: Path, side: int, format: str, **options: Any) -> bytes:
+def _smaller(file: Path, side: int, format: str, colours: int = 0, **options: Any) -> bytes:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -280,6 +284,8 @@ def _smaller(file: Path, side: int, format: str, **options: Any) -> bytes:
             small = picture.convert("RGB").resize((side, side), Image.Resampling.LANCZOS)
     except (UnidentifiedImageError, OSError, ValueError) as error:
         raise MediaError(f"{file.parent.name}/{file.name} is not a picture: {error}") from error
+    if colours:
+        small = small.quantize(colours)
     out = io.BytesIO()
     small.save(out, format, **options)
     return out.getvalue()

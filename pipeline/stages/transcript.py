@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +14,16 @@ if TYPE_CHECKING:
     from pipeline.model import Listing, Publication
     from pipeline.sound.captions import Caption
     from pipeline.sound.timing import Time
+    from pipeline.templates import Templates
 
 SPEAKERS = {"default": "Narrator", "quote": "Quotation"}
 
 
-@stage(per="episode")
+@stage(per="episode", libraries=("jinja2",))
 def transcript(
     listing: Listing,
     publication: Publication,
+    templates: Templates,
     script: Artifacts,
     narration: Artifacts,
     alignment: Artifacts,
@@ -47,9 +48,15 @@ def transcript(
         for ending, form in (("vtt", vtt), ("srt", srt), ("json", transcript_json)):
             yield Artifact(f"site/{listing.slug}/transcript.{ending}", form(captions))
     said = [time is not None for time in times] or [True] * len(read["sentences"])
-    yield Artifact(
-        f"site/{listing.slug}/transcript.html", page(listing.title, read, said, untimed=not times)
-    )
+    path = f"{listing.slug}/transcript.html"
+    values = {
+        "publication": publication,
+        "listing": listing,
+        "path": path,
+        "paragraphs": list(paragraphs(read, said)),
+        "untimed": not times,
+    }
+    yield Artifact(f"site/{path}", templates.render("web/transcript.html", at=path, **values))
 
 
 def captions_of(
@@ -71,29 +78,14 @@ def captions_of(
     ]
 
 
-UNTIMED = "This is the text that the episode was recorded from; what is said may depart from it."
-
-
-def page(title: str, read: Mapping[str, Any], said: Sequence[bool], untimed: bool = False) -> str:
+def paragraphs(read: Mapping[str, Any], said: Sequence[bool]) -> Iterator[Mapping[str, Any]]:
     """The transcript to read: its chapters as headings, its paragraphs as they were written, where they are said."""
     headings = {one["sentence"]: one["title"] for one in read["chapters"][1:]}
-    body = [f"<h1>{escape(title)}</h1>"]
-    if untimed:
-        body.append(f"<p><em>{UNTIMED}</em></p>")
     numbered = [one for one in enumerate(read["sentences"]) if said[one[0]]]
     for _, paragraph in groupby(numbered, key=lambda one: one[1]["paragraph"]):
         at, sentences = zip(*paragraph, strict=True)
-        words = escape(" ".join(sentence["text"] for sentence in sentences))
-        quoted = sentences[0]["voice"] == "quote"
-        if at[0] in headings:
-            body.append(f"<h2>{escape(headings[at[0]])}</h2>")
-        elif quoted:
-            body.append(f"<blockquote><p>{words}</p></blockquote>")
-        else:
-            body.append(f"<p>{words}</p>")
-    lines = "\n".join(body)
-    return (
-        f'<!doctype html>\n<html lang="{escape(read["language"])}">\n<meta charset="utf-8">\n'
-        f'<meta name="viewport" content="width=device-width">\n<title>{escape(title)}</title>\n'
-        f"<main>\n{lines}\n</main>\n</html>\n"
-    )
+        yield {
+            "title": headings.get(at[0], ""),
+            "quoted": sentences[0]["voice"] == "quote",
+            "words": " ".join(sentence["text"] for sentence in sentences),
+        }

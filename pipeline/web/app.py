@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.web.files import Folder, Receive, Scope, Send
-from pipeline.web.headers import EVERYWHERE, OPEN, policy
+from pipeline.web.headers import EVERYWHERE, INERT, OPEN, SURE, policy
 
 SEARCH = "search/"
 """Where a page runs WebAssembly: the search of the archive."""
@@ -20,6 +20,8 @@ def site(folder: Path, *, frames: str = "'none'", service: str = "") -> Folder:
     forms = ("'self'", service) if service else ("'self'",)
 
     def headers(name: str) -> Mapping[str, str]:
+        if PurePosixPath(name).suffix.lower() in INERT:
+            return {**SURE, **OPEN}
         scripts = ("'self'", "'wasm-unsafe-eval'") if name.startswith(SEARCH) else ("'self'",)
         rules = policy(scripts=scripts, forms=forms, frames=frames)
         return {**EVERYWHERE, **OPEN, "Content-Security-Policy": rules}

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 Headers = list[tuple[bytes, bytes]]
 
 TYPES: Mapping[str, str] = {
+    ".avif": "image/avif",
     ".css": "text/css; charset=utf-8",
     ".gif": "image/gif",
     ".html": "text/html; charset=utf-8",
@@ -67,8 +68,11 @@ FEED = "public, max-age=300"
 FILE = "public, max-age=3600"
 NEVER = "no-store"
 
+SURE: Mapping[str, str] = {"X-Content-Type-Options": "nosniff"}
+"""On every answer: a file is of the type that is said, and no other."""
+
 EVERYWHERE: Mapping[str, str] = {
-    "X-Content-Type-Options": "nosniff",
+    **SURE,
     "Referrer-Policy": "strict-origin-when-cross-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
@@ -79,6 +83,29 @@ OPEN: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 """Feeds, audio, transcripts and pictures are there for players and readers of any site."""
+
+
+INERT = frozenset(
+    (
+        ".avif",
+        ".css",
+        ".gif",
+        ".jpeg",
+        ".jpg",
+        ".m4a",
+        ".mp3",
+        ".mp4",
+        ".ogg",
+        ".opus",
+        ".png",
+        ".srt",
+        ".vtt",
+        ".wav",
+        ".webp",
+        ".woff2",
+    )
+)
+"""What runs nothing, and is no page: a policy for it would only weigh."""
 
 
 def type_of(path: str) -> str:
