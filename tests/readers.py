@@ -153,7 +153,17 @@ def serving(root: Path, limits: Limits | None = None, **options: Any) -> Iterato
         def erased(address: str) -> None:
             erase(outbox, address)
 
-        desk = Desk(book, publication, URL, Maildir(outbox), pages, lambda: time["now"], erased)
+        per_address = options.pop("per_address", PLENTY)
+        desk = Desk(
+            book,
+            publication,
+            URL,
+            Maildir(outbox),
+            pages,
+            lambda: time["now"],
+            erased,
+            per_address=per_address,
+        )
         folder = root / "build/site"
         app = Service(
             site(folder, service=URL),
@@ -164,7 +174,7 @@ def serving(root: Path, limits: Limits | None = None, **options: Any) -> Iterato
             log=events.put,
             bounced=options.pop("bounced", None),
             secrets=Secrets("a-bounce-secret", "a-metrics-secret"),
-            limits=limits or Limits(PLENTY, PLENTY, PLENTY, PLENTY),
+            limits=limits or Limits(PLENTY, PLENTY, PLENTY),
         )
         with running(app, events, **options) as served:
             yield Letter(root, book, served, desk, time)

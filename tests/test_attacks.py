@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.delivery import people
 from pipeline.delivery.tokens import Tokens
+from pipeline.web.office import PER_ADDRESS
 from pipeline.web.service import FORM, Limits
 from tests.publications import BODY, front_matter, write
 from tests.readers import (
@@ -235,7 +236,7 @@ def statuses(port: int, requests: int, request: bytes) -> list[int]:
 
 
 def test_ten_thousand_sign_ups_from_one_client_are_ten(tmp_path: Path) -> None:
-    with serving(built(tmp_path), Limits(anything=PLENTY)) as letter:
+    with serving(built(tmp_path), Limits(anything=PLENTY), per_address=PER_ADDRESS) as letter:
         body = b"email=victim@example.org"
         request = (
             f"POST /subscribe HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-For: 203.0.113.9\r\n"
@@ -251,7 +252,7 @@ def test_ten_thousand_sign_ups_from_one_client_are_ten(tmp_path: Path) -> None:
 
 
 def test_nobody_is_mailed_again_and_again_however_many_ask(tmp_path: Path) -> None:
-    with serving(built(tmp_path), Limits(PLENTY, PLENTY, PLENTY), behind_proxy=True) as letter:
+    with serving(built(tmp_path), per_address=PER_ADDRESS, behind_proxy=True) as letter:
         for number in range(9):
             letter.later(seconds=1)
             letter.post("/subscribe", {"email": ADA}, X_Forwarded_For=f"198.51.100.{number}")
