@@ -74,6 +74,7 @@ class Letter:
     book: Ledger
     served: Running
     desk: Desk
+    service: Service
     time: dict[str, datetime] = field(default_factory=lambda: {"now": NOW})
 
     # --- what a reader does
@@ -177,7 +178,7 @@ def serving(root: Path, limits: Limits | None = None, **options: Any) -> Iterato
             limits=limits or Limits(PLENTY, PLENTY, PLENTY),
         )
         with running(app, events, **options) as served:
-            yield Letter(root, book, served, desk, time)
+            yield Letter(root, book, served, desk, app, time)
 
 
 def as_json(answer: Answer) -> dict[str, Any]:

@@ -431,11 +431,8 @@ class Service:
                 told = json.loads(body)
                 if not isinstance(told, dict):
                     raise ValueError
-                fields = {str(name): [str(value)] for name, value in told.items()}
-                str(
-                    fields
-                ).encode()  # half a surrogate pair is no letter: no database and no mail can hold it
-                return fields
+                "".join(map(str, told.values())).encode()  # half a surrogate pair is no letter
+                return {str(name): [str(value)] for name, value in told.items()}
             if kind in ("application/x-www-form-urlencoded", "") or not body:
                 return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50)
         except (ValueError, RecursionError):

@@ -32,7 +32,7 @@ PROXIES = ("127.0.0.1", "::1")
 CONNECTIONS = 1000
 """At a time; who comes above that is told to come again."""
 EACH = 100
-"""Of one client at a time."""
+"""Of one client at a time, and no more than a quarter of all."""
 FILES = 2 * CONNECTIONS + 200
 """Open at a time: each connection may be sent a file."""
 BACKLOG = 1024
@@ -51,7 +51,8 @@ class Crowd:
 
     def let_in(self, host: str) -> bool:
         for_all = self.behind_proxy and host in PROXIES
-        if self.inside.total() >= self.most or (self.inside[host] >= EACH and not for_all):
+        each = self.most if for_all else min(EACH, max(8, self.most // 4))
+        if self.inside.total() >= self.most or self.inside[host] >= each:
             return False
         self.inside[host] += 1
         return True
