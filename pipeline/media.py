@@ -6,12 +6,12 @@ import json
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MediaError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from PIL.Image import Image
@@ -26,7 +26,8 @@ VECTOR = (".svg",)
 class Enclosure:
     """The audio of an episode: where it lies below build/site, and what a player says of it.
 
-    duration: seconds. size: bytes. synthetic: a narrator made it, nobody recorded it.
+    duration: seconds. size: bytes. synthetic: a narrator made it, nobody recorded it. alternates: what the audio
+    stage says of other forms of it.
     """
 
     path: str
@@ -34,6 +35,7 @@ class Enclosure:
     size: int
     type: str
     synthetic: bool
+    alternates: tuple[Mapping[str, Any], ...] = ()
 
 
 def enclosure(audio: Artifacts) -> Enclosure | None:
@@ -48,6 +50,7 @@ def enclosure(audio: Artifacts) -> Enclosure | None:
         size=int(told["size"]),
         type=told.get("type", "audio/mpeg"),
         synthetic=told.get("source") == "narration",
+        alternates=tuple(told.get("alternates", ())),
     )
 
 

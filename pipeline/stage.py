@@ -69,7 +69,10 @@ class Artifacts(tuple[Made, ...]):
 
     def ending(self, suffix: str) -> Made | None:
         """The first artifact whose path ends so, if there is one."""
-        return next((made for made in self if made.path.endswith(suffix)), None)
+        for made in self:
+            if made.path.endswith(suffix):
+                return made
+        return None
 
     def __getitem__(self, suffix: str) -> Made:  # type: ignore[override]
         made = self.ending(suffix)

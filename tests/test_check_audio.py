@@ -105,6 +105,8 @@ def facts(root: Path, mp3: Path, **changes: object) -> list[Finding]:
         CAPTIONS: json.dumps({"segments": captions}),
         "script/06-six.json": json.dumps({"sentences": [{"text": "It rained all morning."}]}),
     }
+    if "said" in told:
+        texts["alignment/06-six.json"] = json.dumps({"sentences": told["said"]})
     if told["page"]:
         texts[PAGE] = str(told["page"])
     made = {MP3: Made(MP3, "", size, str(mp3))}
@@ -139,6 +141,15 @@ def test_what_is_told_wrongly_of_a_sound_is_found(
     assert [(one.code, one.where, one.severity) for one in found] == [
         (code, f"build/{where}", "error")
     ]
+
+
+def test_a_transcript_need_not_hold_what_a_recording_does_not_say(
+    tmp_path: Path, six: Path
+) -> None:
+    page = "<p>Nothing of it.</p>"
+    assert facts(tmp_path, six, page=page, said=[None]) == []
+    (one,) = facts(tmp_path, six, page=page, said=[{"start": 0, "end": 2}])
+    assert one.code == "E509"
 
 
 def test_a_length_that_is_not_heard_is_found(tmp_path: Path, six: Path) -> None:

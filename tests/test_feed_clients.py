@@ -1,59 +1,127 @@
-"""Real clients read our feeds from a real server: every entry, once, and nothing twice."""
+"""Real clients read what `simulcast serve` gives of a real build: every entry, once, and nothing twice."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import sqlite3
 import subprocess
+import sys
+from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import feedparser
 import pytest
+from lxml import etree
 
-from pipeline.model import Listing
-from pipeline.web.app import Alone, site
-from tests.desks import MP3, SEASON, Desk, publication
+from pipeline.feeds.xml import NAMESPACES
+from tests import podcasting2
 from tests.peers import node_module, peer
-from tests.served import Running, running
+from tests.publications import BODY, SETTINGS, front_matter, small
+from tests.served import Events, Running
 
-TITLES = {"Moss 2", "Moss 1", "What this is"}
+SIMULCAST = [sys.executable, "-c", "from pipeline.cli import main; main()"]
+NOW = ["--now", "2026-06-01T00:00:00Z"]
+TITLES = ["Second", "First", "What this is"]
+BITE = '[This is worth sharing, and long enough to be heard as well.]{.soundbite title="Worth sharing"}'
+FULL = SETTINGS.replace(
+    "[narration]", '[audio]\nalternates = ["opus", "aac"]\n\n[narration]'
+).replace('url = "https://small.example/"', 'url = "{url}"')
+ADA = "ada@example.org"
 
 
 @dataclass(frozen=True)
 class Served:
+    """A publication, and where the command serves it; `log` is what the command says on standard error."""
+
+    root: Path
     server: Running
-    folder: Path
+    log: Path
+
+    @property
+    def site(self) -> Path:
+        return self.root / "build" / "site"
 
     def url(self, name: str) -> str:
         return f"{self.server.address}/{name}"
 
+    @contextmanager
+    def events(self) -> Iterator[list[dict[str, Any]]]:
+        """What the command logs of requests until the block is left, but for questions after robots.txt."""
+        before, found = self.log.stat().st_size, list[dict[str, Any]]()
+        yield found
+        # The answer is sent before it is logged; what is asked after it stands behind it.
+        assert self.server.ask("/?last").status == 200
+        lines = self.log.read_bytes()[before:].splitlines()
+        found += [one for line in lines if "status" in (one := json.loads(line))]
+
+
+def simulcast(root: Path, *words: str) -> str:
+    ran = subprocess.run(
+        [*SIMULCAST, *words, "--root", str(root), *NOW], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A small site that names itself by the address it is really at."""
-    folder = tmp_path_factory.mktemp("site")
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    with running(Alone(site(folder))) as server:
-        of = publication(url=f"{server.address}/")
-        season = [replace(one, atom_guid=f"{one.guid}#atom") for one in SEASON]
-        for path, text in desk.feeds(of, season).items():
-            _put(folder / path, text)
-        for one in SEASON:
-            _put(folder / "audio" / f"{one.slug}.mp3", MP3)
-        yield Served(server, folder)
+    """Three episodes, read aloud and in three codecs, at the address that their feeds say."""
+    root = tmp_path_factory.mktemp("publication")
+    small(root, FULL.format(url="http://127.0.0.1/"))
+    (root / "build" / "site").mkdir(parents=True)
+    with serving(root) as (port, log):
+        server = Running(port, Events())
+        address = f"{server.address}/"
+        small(
+            root,
+            FULL.format(url=address) + f'\n[service]\nurl = "{address}"\n',
+            e00_trailer=front_matter(
+                0, "What this is", published="2026-01-01T08:00:00Z", type="trailer"
+            )
+            + BODY,
+            e01_first=front_matter(1, "First", published="2026-01-02T08:00:00Z") + BITE + BODY,
+            e02_second=front_matter(2, "Second", published="2026-01-03T08:00:00Z") + BODY,
+        )
+        simulcast(root, "build")
+        yield Served(root, server, log)
 
 
-def _put(file: Path, text: bytes) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(text)
+@contextmanager
+def serving(root: Path) -> Iterator[tuple[int, Path]]:
+    """`simulcast serve` in a process of its own: its port, and its log."""
+    log = root / "serve.log"
+    command = [*SIMULCAST, "serve", "--port", "0", "--root", str(root)]
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        assert process.stdout
+        try:
+            found = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+            assert found, log.read_text()
+            yield int(found[1]), log
+        finally:
+            process.terminate()
+            process.wait(20)
 
 
 def ran(command: list[str | Path], home: Path, **more: str) -> str:
     """What a program says, in a home of its own."""
+    found = run(command, home, **more)
+    assert found.returncode == 0, found.stdout + found.stderr
+    return found.stdout
+
+
+def run(command: list[str | Path], home: Path, **more: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"HOME": str(home), "XDG_DATA_HOME": str(home)} | more
-    found = subprocess.run(
+    return subprocess.run(
         [str(word) for word in command],
         env=environment,
         capture_output=True,
@@ -61,14 +129,12 @@ def ran(command: list[str | Path], home: Path, **more: str) -> str:
         timeout=120,
         check=False,
     )
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "podcast.xml"])
 def test_feedparser_polls_a_second_time_for_nothing(served: Served, name: str) -> None:
     first = feedparser.parse(served.url(name))
-    assert {one.title for one in first.entries} == TITLES
+    assert [one.title for one in first.entries] == TITLES
     again = feedparser.parse(served.url(name), etag=first.etag, modified=first.modified)
     assert again.status == 304
     assert again.entries == []
@@ -83,8 +149,35 @@ def test_a_download_that_broke_off_goes_on_where_it_was(served: Served) -> None:
     assert (whole.status, rest.status) == (200, 206)
     assert len(whole.body) == int(enclosure.length)
     assert whole.headers["content-type"] == enclosure.type
-    assert whole.body[:1000] + rest.body == whole.body == MP3
+    assert whole.body[:1000] + rest.body == whole.body
+    assert whole.body == (served.site / path.removeprefix("/")).read_bytes()
     assert served.server.ask(path, If_None_Match=whole.headers["etag"]).status == 304
+
+
+def test_the_podcast_of_a_real_build_keeps_the_specification(served: Served) -> None:
+    xml = (served.site / "podcast.xml").read_bytes()
+    assert podcasting2.faults(xml) == []
+    item = etree.fromstring(xml).xpath("channel/item[title = 'First']")[0]
+    (bite,) = item.findall("podcast:soundbite", NAMESPACES)
+    assert bite.text == "Worth sharing"
+    assert float(bite.get("startTime")) > 0
+    assert 2 < float(bite.get("duration")) < 20
+
+
+def test_each_other_form_of_the_audio_is_whole_and_what_it_says(served: Served) -> None:
+    xml = (served.site / "podcast.xml").read_bytes()
+    found = etree.fromstring(xml).findall(".//podcast:alternateEnclosure", NAMESPACES)
+    begins = {"audio/mpeg": (b"ID3", 0), "audio/ogg": (b"OggS", 0), "audio/mp4": (b"ftyp", 4)}
+    assert [one.get("type") for one in found] == list(begins) * 3
+    for one in found:
+        source, integrity = one
+        file = served.server.ask(source.get("uri").removeprefix(served.server.address))
+        magic, at = begins[one.get("type")]
+        assert file.body[at : at + 4].startswith(magic)
+        assert file.headers["content-type"] == one.get("type")
+        assert len(file.body) == int(one.get("length"))
+        digest = b64encode(sha256(file.body).digest()).decode()
+        assert integrity.get("value") == f"sha256-{digest}"
 
 
 def test_newsboat_has_all_entries_of_all_feeds_at_once(served: Served, tmp_path: Path) -> None:
@@ -97,54 +190,123 @@ def test_newsboat_has_all_entries_of_all_feeds_at_once(served: Served, tmp_path:
     ran([newsboat, *files, "-x", "reload"], tmp_path)
     # An entry that two feeds have under one id would count once.
     unread = ran([newsboat, *files, "-x", "print-unread"], tmp_path)
-    assert unread.split()[0] == str(len(names) * len(SEASON))
-    ran([newsboat, *files, "-x", "reload"], tmp_path)
+    assert unread.split()[0] == str(len(names) * len(TITLES))
+    with served.events() as polled:
+        ran([newsboat, *files, "-x", "reload"], tmp_path)
     assert ran([newsboat, *files, "-x", "print-unread"], tmp_path) == unread
+    assert {one["path"]: one["status"] for one in polled} == {f"/{name}": 304 for name in names}
 
 
-def test_gpodder_lists_every_episode_and_finds_none_new_on_the_second_poll(
+class Gpodder:
+    """gPodder's command, in a home of its own."""
+
+    def __init__(self, home: Path) -> None:
+        (self._program,) = peer("gPodder", "gpo")
+        self._home = home
+
+    def __call__(self, *words: str) -> str:
+        here = {"GPODDER_HOME": str(self._home)}
+        found = run([self._program, *words], self._home, **here)
+        return found.stdout + found.stderr
+
+    def downloaded(self) -> dict[str, Path]:
+        return {file.name: file for file in self._home.rglob("*.mp3")}
+
+    def break_off(self, name: str, size: int) -> None:
+        """As if so many bytes of a download had come when the line broke."""
+        file = self.downloaded()[name]
+        file.with_name(f"{name}.partial").write_bytes(file.read_bytes()[:size])
+        file.unlink()
+        with closing(sqlite3.connect(self._home / "Database")) as database, database:
+            undone = "UPDATE episode SET state = 0, is_new = 1 WHERE download_filename = ?"
+            database.execute(undone, (name,))
+
+
+def test_gpodder_downloads_every_episode_and_finds_none_new_on_the_second_poll(
     served: Served, tmp_path: Path
 ) -> None:
-    (gpo,) = peer("gPodder", "gpo")
-    home = {"GPODDER_HOME": str(tmp_path / "gPodder")}
-    ran([gpo, "subscribe", served.url("podcast.xml")], tmp_path, **home)
-    told = ran([gpo, "episodes", served.url("podcast.xml")], tmp_path, **home)
+    gpodder = Gpodder(tmp_path)
+    gpodder("subscribe", served.url("podcast.xml"))
+    told = gpodder("episodes", served.url("podcast.xml"))
     assert all(title in told for title in TITLES)
-    again = ran([gpo, "update"], tmp_path, **home)
+    gpodder("download")
+    mine = {file.name: file.read_bytes() for file in (served.site / "audio").glob("*.mp3")}
+    assert {name: file.read_bytes() for name, file in gpodder.downloaded().items()} == mine
+    with served.events() as polled:
+        again = gpodder("update")
     assert not [title for title in TITLES if title in again]
+    assert [one["status"] for one in polled if one["path"] == "/podcast.xml"] == [304]
 
 
-PARTYTIME = """
-const { parseFeed } = require("podcast-partytime");
-const found = parseFeed(require("fs").readFileSync(0, "utf8"));
-console.log(JSON.stringify({
-  titles: found.items.map((one) => one.title), guid: found.guid, locked: found.locked,
-  phases: Object.keys(found.pc20support ?? {}),
-  transcripts: found.items[0].podcastTranscripts?.length,
-  chapters: found.items[0].podcastChapters?.url,
-  size: found.items[0].enclosure.length,
-}));
+def test_gpodder_goes_on_where_a_download_broke_off(served: Served, tmp_path: Path) -> None:
+    gpodder = Gpodder(tmp_path)
+    gpodder("subscribe", served.url("podcast.xml"))
+    gpodder("download")
+    whole = gpodder.downloaded()["02-second.mp3"].read_bytes()
+    gpodder.break_off("02-second.mp3", 5000)
+    with served.events() as asked:
+        gpodder("resume")
+    assert [one["status"] for one in asked if one["path"] == "/audio/02-second.mp3"] == [206]
+    assert gpodder.downloaded()["02-second.mp3"].read_bytes() == whole
+
+
+def test_gpodder_has_a_private_feed_until_it_is_revoked(served: Served, tmp_path: Path) -> None:
+    simulcast(served.root, "subscribers", "add", ADA)
+    found = simulcast(served.root, "subscribers", "feed", ADA, "--json")
+    feed = json.loads(found)["feeds"]["podcast.xml"]
+    token = feed.split("/")[-2]
+    gpodder = Gpodder(tmp_path)
+    gpodder("subscribe", feed)
+    told = gpodder("episodes", feed)
+    assert all(title in told for title in TITLES)
+    again = feedparser.parse(feed)
+    assert feedparser.parse(feed, etag=again.etag).status == 304
+
+    simulcast(served.root, "subscribers", "feed", ADA, "--revoke")
+    with served.events() as asked:
+        refused = gpodder("update")
+    assert "[FAIL]" in refused
+    assert [one["status"] for one in asked] == [404]
+    assert token not in served.log.read_text()
+    for public in ("podcast.xml", "feeds.opml", "sitemap.xml", "index.html"):
+        assert "private/" not in (served.site / public).read_text()
+
+
+FETCHED = "fetch(process.argv[1]).then((answer) => answer.text())"
+PARTYTIME = f"""
+const {{ parseFeed }} = require("podcast-partytime");
+{FETCHED}.then((text) => {{
+  const found = parseFeed(text);
+  console.log(JSON.stringify({{
+    titles: found.items.map((one) => one.title), guid: found.guid,
+    transcripts: found.items[0].podcastTranscripts?.length,
+    chapters: found.items[0].podcastChapters?.url,
+    alternates: found.items[0].alternativeEnclosures?.map((one) => one.type),
+    bites: found.items[1].podcastSoundbites?.map((one) => one.title),
+    size: found.items[0].enclosure.length,
+  }}));
+}});
 """
 RSS_PARSER = """
 const Parser = require("rss-parser");
-new Parser().parseString(require("fs").readFileSync(0, "utf8")).then((found) => console.log(
+new Parser().parseURL(process.argv[1]).then((found) => console.log(
   JSON.stringify({ titles: found.items.map((one) => one.title), size: Number(found.items[0].enclosure?.length) })));
 """
-FEEDSMITH = """
-import("feedsmith").then(({ parseFeed }) => {
-  const { feed } = parseFeed(require("fs").readFileSync(0, "utf8"));
+FEEDSMITH = f"""
+import("feedsmith").then(({{ parseFeed }}) => {FETCHED}.then((text) => {{
+  const {{ feed }} = parseFeed(text);
   const items = feed.items ?? feed.entries;
-  console.log(JSON.stringify({ titles: items.map((one) => one.title.value ?? one.title) }));
-});
+  console.log(JSON.stringify({{ titles: items.map((one) => one.title.value ?? one.title) }}));
+}}));
 """
 
 
-def told(script: str, module: str, file: Path) -> dict[str, object]:
+def told(script: str, module: str, url: str) -> dict[str, Any]:
+    """What a parser of Node's says of the feed at an address."""
     (node,) = peer("Node", "node")
     beside = node_module(module).parent
     found = subprocess.run(
-        [str(node), "-e", script],
-        input=file.read_text(),
+        [str(node), "-e", script, url],
         env=os.environ | {"NODE_PATH": str(beside)},
         cwd=beside,
         capture_output=True,
@@ -153,28 +315,25 @@ def told(script: str, module: str, file: Path) -> dict[str, object]:
         check=False,
     )
     assert found.returncode == 0, found.stderr
-    answer: dict[str, object] = json.loads(found.stdout)
+    answer: dict[str, Any] = json.loads(found.stdout)
     return answer
 
 
 def test_podcast_partytime_reads_the_podcast(served: Served) -> None:
-    found = told(PARTYTIME, "podcast-partytime", served.folder / "podcast.xml")
-    assert found["titles"] == _titles()
+    found = told(PARTYTIME, "podcast-partytime", served.url("podcast.xml"))
+    assert found["titles"] == TITLES
     assert found["transcripts"] == 4
-    assert str(found["chapters"]).endswith("/02-moss/chapters.json")
-    assert found["size"] == len(MP3)
+    assert found["chapters"] == served.url("02-second/chapters.json")
+    assert found["alternates"] == ["audio/mpeg", "audio/ogg", "audio/mp4"]
+    assert found["bites"] == ["Worth sharing"]
+    assert found["size"] == (served.site / "audio" / "02-second.mp3").stat().st_size
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "podcast.xml"])
 def test_rss_parser_reads_every_xml_feed(served: Served, name: str) -> None:
-    assert told(RSS_PARSER, "rss-parser", served.folder / name)["titles"] == _titles()
+    assert told(RSS_PARSER, "rss-parser", served.url(name))["titles"] == TITLES
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "podcast.xml", "feed.json"])
 def test_feedsmith_reads_every_feed(served: Served, name: str) -> None:
-    assert told(FEEDSMITH, "feedsmith", served.folder / name)["titles"] == _titles()
-
-
-def _titles() -> list[str]:
-    newest: tuple[Listing, ...] = SEASON[::-1]
-    return [one.title for one in newest]
+    assert told(FEEDSMITH, "feedsmith", served.url(name))["titles"] == TITLES

@@ -126,15 +126,17 @@ def test_killed_at_any_moment_it_is_finished_by_running_it_again(
         pytest.skip("the disk of this machine cannot let two folders change places")
     old = site(base)
     whole = copied(base, tmp_path / "whole")
-    took, code = publisher.publish(whole).split()
-    assert code == "0", (whole / "publish.log").read_text()
+    how = publisher.publish(whole)
+    assert how.endswith(" 0"), (whole / "publish.log").read_text()
     new = site(whole)
     assert new != old
     random.seed(5)
     killed, seen = 0, set()
     for number in range(MOMENTS):
         root = copied(base, tmp_path / f"moment{number}")
-        how = publisher.publish(root, random.uniform(0.01, float(took)))
+        if how != "killed":  # a machine under less load is done sooner
+            took = float(how.split()[0])
+        how = publisher.publish(root, random.uniform(0.01, took))
         killed += how == "killed"
         found = site(root)
         assert found in (old, new), "the site is half old, half new"

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy
 import pytest
 
+from pipeline.errors import MediaError
 from pipeline.sound import recognition
 from pipeline.sound.alignment import Alignment, aligned
 from pipeline.sound.narrators import Reading, narrator
 from pipeline.sound.recognition import Overheard, Said, overheard
+from pipeline.stages.alignment import asked_for
 from tests.peers import absent
 
 SENTENCES = ["One two three four five.", "Six seven eight nine ten.", "One two three four five."]
@@ -55,9 +57,50 @@ def test_what_nobody_wrote_is_told_with_its_time() -> None:
 
 
 def test_a_sentence_said_in_other_words_is_told_and_timed() -> None:
-    found = lay("one two three four five six seven ate mine den one two three four five")
+    found = lay("one two three four five six seven people went home one two three four five")
     assert [(one.kind, one.sentence) for one in found.departures] == [("changed", 1)]
     assert found.times[1] == (2.5, 4.9)
+
+
+def test_what_only_sounds_otherwise_was_misheard_and_is_not_told() -> None:
+    found = lay("one two tree for five six heaven ate nine ten one too three four five")
+    assert found.departures == ()
+    assert all(found.times)
+
+
+def test_words_left_out_of_a_sentence_are_told() -> None:
+    found = lay("one two three four five six ten one two three four five")
+    assert [(one.kind, one.sentence) for one in found.departures] == [("changed", 1)]
+
+
+def test_a_sentence_that_is_begun_twice_begins_with_the_second_time() -> None:
+    found = lay("one two three four five six seven eight nine six seven eight nine ten one two")
+    assert [(one.kind, one.words) for one in found.departures] == [
+        ("added", "six seven eight nine"),
+        ("changed", SENTENCES[2]),
+    ]
+    assert found.times[1] == (4.5, 6.9)
+
+
+def test_another_sentence_in_place_of_one_is_told_as_both() -> None:
+    said = "one two three four five we all go to the shops today one two three four five"
+    found = lay(said)
+    assert [(one.kind, one.words) for one in found.departures] == [
+        ("unsaid", SENTENCES[1]),
+        ("added", "we all go to the shops today"),
+    ]
+
+
+def test_what_a_voice_would_say_around_an_episode_no_recording_has_to() -> None:
+    found = lay("one two three four five one two three four five").departures
+    assert list(asked_for(found, [False, True, False])) == []
+    assert list(asked_for(found, [True, False, True])) == list(found)
+
+
+def test_an_empty_recording_is_told_as_such_before_it_is_listened_to(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(MediaError, match=r"^audio/a\.wav: the file is empty"):
+        overheard(tmp_path / "a.wav", "audio/a.wav", tmp_path, 1)
 
 
 TOLD = """\

@@ -213,6 +213,32 @@ def test_every_sentence_is_heard_when_the_transcript_says_so(spoken: Path) -> No
         assert abs(lag) / 44_100 <= 0.05, segment["body"]
 
 
+def test_chapters_tags_and_captions_name_the_moments_that_are_heard(spoken: Path) -> None:
+    """What the test above finds true of one transcript is true of every form it and the chapters have."""
+    segments = read(spoken, f"site/{SLUG}/transcript.json")["segments"]
+    begins = {one["body"].rstrip("."): one["startTime"] for one in segments}
+    chapters = read(spoken, f"site/{SLUG}/chapters.json")["chapters"][1:]
+    frames = ID3(spoken / f"build/site/audio/{SLUG}.mp3").getall("CHAP")[1:]
+    for chapter, frame in zip(chapters, frames, strict=True):
+        heard = begins[chapter["title"]]
+        assert abs(chapter["startTime"] - heard) <= 0.05
+        assert abs(frame.start_time / 1000 - heard) <= 0.05
+    folder = spoken / f"build/site/{SLUG}"
+    for cues in (
+        webvtt.read(folder / "transcript.vtt"),
+        webvtt.from_srt(folder / "transcript.srt"),
+    ):
+        starts = [seconds(cue.start) for cue in cues]
+        for one in segments:
+            assert min(abs(start - one["startTime"]) for start in starts) <= 0.05, one["body"]
+
+
+def seconds(stamp: str) -> float:
+    """What 00:01:02.345 is."""
+    hours, minutes, rest = stamp.split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+
+
 def test_the_transcript_is_a_page_to_read(spoken: Path) -> None:
     page = (spoken / f"build/site/{SLUG}/transcript.html").read_text("utf-8")
     assert page.startswith('<!DOCTYPE html>\n<html lang="en" dir="ltr">')

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -241,12 +241,21 @@ def _of_coverage(made: Mapping[str, Made], slug: str) -> Iterator[Finding]:
     script = made.get(f"script/{slug}.json")
     if script is None:
         return
-    read = [one["text"] for one in json.loads(script.text())["sentences"]]
+    read = [one["text"] for one in _said(json.loads(script.text())["sentences"], made, slug)]
     page = made[f"site/{slug}/transcript.html"]
     share = _share(read, page.text())
     if share < COVERED:
         message = f"the transcript holds {share:.0%} of what is heard"
         yield _say(f"build/{page.path}", slug, "E509", message, "see the stage transcript")
+
+
+def _said(
+    sentences: Sequence[Mapping[str, Any]], made: Mapping[str, Made], slug: str
+) -> Iterator[Mapping[str, Any]]:
+    """The sentences that are heard: a recording says those that were found in it."""
+    aligned = made.get(f"alignment/{slug}.json")
+    times = json.loads(aligned.text())["sentences"] if aligned else sentences
+    return (sentence for sentence, time in zip(sentences, times, strict=True) if time)
 
 
 def _share(read: Iterable[str], page: str) -> float:

@@ -61,11 +61,11 @@ def category(words: str) -> Element:
     """
     first, _, second = (part.strip() for part in words.partition(">"))
     _known(words, first, CATEGORIES)
-    made = element("itunes:category", text=first)
-    if second:
-        _known(words, second, CATEGORIES[first])
-        made.append(element("itunes:category", text=second))
-    return made
+    if not second:
+        return element("itunes:category", text=first)
+    _known(words, second, CATEGORIES[first])
+    held = element("itunes:category", text=second)
+    return element("itunes:category", holds=[held], text=first)
 
 
 def _known(words: str, found: str, allowed: Iterable[str]) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from pipeline import media
 from pipeline.errors import MediaError
-from pipeline.feeds import jsonfeed, notes, podcasting, xml
+from pipeline.feeds import heads, jsonfeed, notes, podcasting
 from pipeline.feeds.entries import address
+from pipeline.feeds.fragments import Fragment
+from pipeline.feeds.heads import Document
 from pipeline.feeds.podcasting import Image
-from pipeline.feeds.xml import Document
 from pipeline.model import Listing, Publication
-from pipeline.stage import Artifact, Artifacts, Files
+from pipeline.stage import Artifact, Files
 
 FEED_PICTURE = 144
 """Pixels of the picture that RSS allows a channel."""
@@ -34,55 +35,46 @@ def older(number: int, name: str) -> str:
 def articles(
     publication: Publication,
     listings: Sequence[Listing],
-    fragments: Mapping[str, Artifacts],
+    fragments: Sequence[Fragment],
     documents: Mapping[str, Document],
 ) -> Iterator[Artifact]:
     """One document each of RSS, Atom and JSON Feed, with these entries, newest first."""
-
-    def texts(suffix: str) -> Iterator[bytes]:
-        return (fragments[one.slug][suffix].read() for one in listings)
-
-    rss = xml.rss(publication, documents["rss.xml"], listings)
+    rss = heads.rss(publication, documents["rss.xml"], listings)
     image = address(publication.link("artwork/feed.png"))
     rss.image(image, width=str(FEED_PICTURE), height=str(FEED_PICTURE))
-    yield _written(documents["rss.xml"], xml.joined(rss, documents["rss.xml"], texts(".rss.xml")))
+    texts = (piece for one in fragments for piece in one.rss)
+    yield _written(documents["rss.xml"], heads.joined(rss, documents["rss.xml"], texts))
 
-    atom = xml.atom(publication, documents["atom.xml"], listings)
+    atom = heads.atom(publication, documents["atom.xml"], listings)
     icon = address(publication.link("artwork/cover-small.jpg"))
     atom.icon(icon)
-    yield _written(
-        documents["atom.xml"], xml.joined(atom, documents["atom.xml"], texts(".atom.xml"))
-    )
+    texts = (piece for one in fragments for piece in one.atom)
+    yield _written(documents["atom.xml"], heads.joined(atom, documents["atom.xml"], texts))
 
     json = documents["feed.json"]
-    items = (text.decode("utf-8") for text in texts(".json"))
-    text = jsonfeed.json_feed(publication, json.path, icon, items, json.older)
-    yield _written(json, text.encode("utf-8"))
+    items = [one.json for one in fragments]
+    yield _written(json, jsonfeed.json_feed(publication, json.path, icon, items, json.older))
 
 
 def podcast(
     publication: Publication,
     listings: Sequence[Listing],
-    fragments: Mapping[str, Artifacts],
+    fragments: Iterable[Fragment],
     document: Document,
     images: Sequence[Image],
     trailers: Iterable[bytes] = (),
 ) -> Artifact:
     """One document of the podcast, with these episodes, newest first."""
-    show = xml.rss(publication, document, listings, xml.PODCAST)
+    show = heads.rss(publication, document, listings, heads.PODCAST)
     show.description(notes.shortened(publication.description, notes.DESCRIPTION))
-    show.simulcast.add(*podcasting.of_show(publication, images))
-    texts = (fragments[one.slug][".podcast.xml"].read() for one in listings)
-    return _written(document, xml.joined(show, document, (*trailers, *texts)))
+    show.simulcast.add(podcasting.of_show(publication, images))
+    # One after the other, for there may be hundreds: no more of them is in memory than the podcast has.
+    texts = (piece for one in fragments for piece in one.podcast)
+    return _written(document, heads.joined(show, document, (*trailers, *texts)))
 
 
 def _written(document: Document, text: bytes) -> Artifact:
     return Artifact(f"site/{document.path}", text)
-
-
-def heard(listings: Iterable[Listing], fragments: Mapping[str, Artifacts]) -> Iterator[Listing]:
-    """Those that have audio."""
-    return (one for one in listings if fragments[one.slug].ending(".podcast.xml"))
 
 
 def images(publication: Publication, files: Files) -> list[Image]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote, urlsplit, urlunsplit
 from uuid import NAMESPACE_URL, uuid5
 
-from pipeline import media
+from pipeline import identity, media
 from pipeline.errors import MediaError
 from pipeline.media import Enclosure
 from pipeline.model import Listing, Person, Publication
@@ -102,3 +102,13 @@ def atom_id(guid: str) -> str:
 def changed(listings: Iterable[Listing]) -> datetime:
     """When any of the listings last changed; the year 2000 where there are none, as Atom asks."""
     return max((one.changed for one in listings), default=NEVER).replace(microsecond=0)
+
+
+def guid(publication: Publication) -> str:
+    """The publication's `podcast:guid`: the one it was published with, else the one it will be."""
+    return publication.podcast_guid or identity.podcast_guid(publication)
+
+
+def people(found: Iterable[Person]) -> list[dict[str, str]]:
+    """People as feedgen takes them."""
+    return [{"name": one.name} | ({"uri": address(one.url)} if one.url else {}) for one in found]

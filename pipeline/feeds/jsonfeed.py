@@ -11,8 +11,8 @@ from pipeline.model import Person, Publication
 
 
 def json_feed(
-    publication: Publication, path: str, icon: str, items: Iterable[str], older: str = ""
-) -> str:
+    publication: Publication, path: str, icon: str, items: Iterable[bytes], older: str = ""
+) -> bytes:
     """A document of the JSON Feed, of items that are written already.
 
     path: its own below build/site. icon: the address of a square image. older: the path of the next document.
@@ -32,13 +32,13 @@ def json_feed(
         else [],
     }
     head = json.dumps(_given(feed), ensure_ascii=False, indent=1).removesuffix("\n}")
-    listed = ",\n".join(items)
-    return f'{head},\n "items": [\n{listed}\n ]\n}}\n'
+    opened = f'{head},\n "items": [\n'.encode()
+    return b"".join((opened, b",\n".join(items), b"\n ]\n}\n"))
 
 
-def item(publication: Publication, entry: Entry) -> str:
+def item(publication: Publication, entry: Entry) -> bytes:
     """An item of a JSON Feed, ready to be joined."""
-    return "  " + json.dumps(_entry(publication, entry), ensure_ascii=False)
+    return b"  " + json.dumps(_entry(publication, entry), ensure_ascii=False).encode("utf-8")
 
 
 def _entry(publication: Publication, entry: Entry) -> dict[str, Any]:

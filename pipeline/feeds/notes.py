@@ -36,11 +36,8 @@ def below(publication: Publication, sound: Enclosure, lines: Sequence[str]) -> s
     return "".join(f"<p>{words}</p>" for words in paragraphs if words)
 
 
-def description(
-    publication: Publication, entry: Entry, sound: Enclosure, lines: Sequence[str]
-) -> str:
-    """Summary, chapters and notice as HTML of at most 4000 bytes, without chapters if too many."""
-    end = below(publication, sound, lines)
+def description(publication: Publication, entry: Entry, sound: Enclosure, end: str) -> str:
+    """Summary and what is `below` as HTML of at most 4000 bytes, without chapters if too many."""
     if len(end.encode()) > DESCRIPTION // 2:
         end = below(publication, sound, ())
     room = DESCRIPTION - len(f"<p></p>{end}".encode())

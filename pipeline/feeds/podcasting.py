@@ -12,9 +12,9 @@ from typing import Any
 
 from pipeline.errors import MediaError
 from pipeline.feeds.apple import category
-from pipeline.feeds.entries import Entry, address
+from pipeline.feeds.entries import Entry, address, guid
 from pipeline.feeds.notes import DESCRIPTION, shortened
-from pipeline.feeds.xml import Element, element, guid
+from pipeline.feeds.xml import Element, element
 from pipeline.media import Enclosure
 from pipeline.model import (
     Chat,
@@ -68,10 +68,11 @@ def of_show(publication: Publication, images: Iterable[Image]) -> Iterator[Eleme
     asked = publication.podcast
     artwork, *more = images
     yield element("itunes:author", _names(publication, publication.people))
-    owner = element("itunes:owner")
-    owner.append(element("itunes:name", shortened(asked.owner, ITUNES_NAME)))
-    owner.append(element("itunes:email", asked.owner_email))
-    yield owner
+    owner = (
+        element("itunes:name", shortened(asked.owner, ITUNES_NAME)),
+        element("itunes:email", asked.owner_email),
+    )
+    yield element("itunes:owner", holds=owner)
     yield element("itunes:image", href=artwork.url)
     yield from map(category, asked.categories)
     yield element("itunes:explicit", _truth(asked.explicit))
@@ -118,13 +119,9 @@ def _related(publication: Publication) -> Iterator[Element]:
     """Other shows: those it recommends, those it consists of, and who publishes it."""
     asked = publication.podcast
     if asked.podroll:
-        podroll = element("podcast:podroll")
-        podroll.extend(map(_remote, asked.podroll))
-        yield podroll
+        yield element("podcast:podroll", holds=map(_remote, asked.podroll))
     if asked.publisher:
-        publisher = element("podcast:publisher")
-        publisher.append(_remote(asked.publisher, medium="publisher"))
-        yield publisher
+        yield element("podcast:publisher", holds=[_remote(asked.publisher, medium="publisher")])
     yield from map(_remote, asked.remote_item)
 
 
@@ -185,7 +182,7 @@ class Beside:
     soundbites: Artifacts = NOTHING
 
 
-def of_artifacts(publication: Publication, beside: Beside) -> Iterator[Element]:
+def of_artifacts(publication: Publication, sound: Enclosure, beside: Beside) -> Iterator[Element]:
     """The elements of an item that point to its chapters, transcripts, card, soundbites and other audio files."""
 
     def public(made: Made) -> str:
@@ -212,17 +209,21 @@ def of_artifacts(publication: Publication, beside: Beside) -> Iterator[Element]:
                 startTime=f"{one['start']:.3f}",
                 duration=f"{one['duration']:.3f}",
             )
-    yield from _alternates(publication, beside.audio)
+    yield from _alternates(publication, sound, beside.audio)
 
 
-def _alternates(publication: Publication, audio: Artifacts) -> Iterator[Element]:
+def _alternates(publication: Publication, sound: Enclosure, audio: Artifacts) -> Iterator[Element]:
     """The same audio in other codecs, each with the hash that proves a download whole (W3C SRI)."""
-    facts = audio.ending(".json")
-    told = json.loads(facts.text()) if facts else {}
-    if not told.get("alternates"):
+    if not sound.alternates:
         return
-    mp3 = {"path": audio[".mp3"].path.removeprefix("site/"), "default": True, **told}
-    for one in (mp3, *told["alternates"]):
+    mp3 = {
+        "path": sound.path,
+        "size": sound.size,
+        "type": sound.type,
+        "duration": sound.duration,
+        "default": True,
+    }
+    for one in (mp3, *sound.alternates):
         file = next((made for made in audio if made.path == f"site/{one['path']}"), None)
         if file is None or file.size != one["size"] or not file.size:
             raise MediaError(
@@ -235,8 +236,13 @@ def _alternate(publication: Publication, told: Mapping[str, Any], file: Made) ->
     type, _, codecs = str(told["type"]).partition("; codecs=")
     name = told["path"].rpartition(".")[2].upper()
     bitrate = round(file.size * 8 / told["duration"]) if told["duration"] else 0
-    made = element(
+    digest = b64encode(bytes.fromhex(file.sha256)).decode("ascii")
+    return element(
         "podcast:alternateEnclosure",
+        holds=[
+            element("podcast:source", uri=address(publication.link(told["path"]))),
+            element("podcast:integrity", type="sri", value=f"sha256-{digest}"),
+        ],
         type=type,
         length=file.size,
         bitrate=bitrate or None,
@@ -245,10 +251,6 @@ def _alternate(publication: Publication, told: Mapping[str, Any], file: Made) ->
         title=f"{name}, {round(bitrate / 1000)} kbit/s"[:TITLE],
         default="true" if told.get("default") else "",
     )
-    made.append(element("podcast:source", uri=address(publication.link(told["path"]))))
-    digest = b64encode(bytes.fromhex(file.sha256)).decode("ascii")
-    made.append(element("podcast:integrity", type="sri", value=f"sha256-{digest}"))
-    return made
 
 
 # --- one tag each -----------------------------------------------------------------------------------
@@ -319,9 +321,8 @@ def _located(places: Iterable[Location]) -> Iterator[Element]:
 
 def _valued(values: Iterable[Value]) -> Iterator[Element]:
     for one in values:
-        made = element("podcast:value", type=one.type, method=one.method, suggested=one.suggested)
-        for paid in one.recipients:
-            recipient = element(
+        recipients = [
+            element(
                 "podcast:valueRecipient",
                 name=paid.name,
                 type=paid.type,
@@ -331,8 +332,15 @@ def _valued(values: Iterable[Value]) -> Iterator[Element]:
                 customValue=paid.custom_value,
                 fee="true" if paid.fee else "",
             )
-            made.append(recipient)
-        yield made
+            for paid in one.recipients
+        ]
+        yield element(
+            "podcast:value",
+            holds=recipients,
+            type=one.type,
+            method=one.method,
+            suggested=one.suggested,
+        )
 
 
 def _discussed(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
+from pipeline.sound.matching import Stretch, length, stretches
 from pipeline.sound.recognition import Overheard, Said
 
-UNSAID, CHANGED = 0.35, 0.7
+UNSAID, CHANGED = 0.35, 0.6
 """The share of a sentence's words that is heard, below which it is not said, and below which it is said otherwise."""
 
 ADDED = 4
 """Words that nobody wrote from which they are told: fewer are mishearings."""
+
+LEFT_OUT = 3
+"""Words in a row that are missing in a sentence from which it is told as said otherwise."""
 
 NEAR = 0.6
 """Seconds by which a recogniser may be wrong about a word; a sentence's edge is where it is quiet that near."""
@@ -26,10 +32,11 @@ WEIGHT = 0.5
 
 @dataclass(slots=True)
 class _Match:
-    """Of one sentence: its words, how many were heard, and about when the first and the last."""
+    """Of one sentence: its words, how many were heard and lack in a row, and about when the first and the last."""
 
     count: int
     heard: int = 0
+    missing: int = 0
     start: float | None = None
     end: float = 0.0
 
@@ -54,37 +61,52 @@ class Alignment:
 
 def aligned(sentences: Sequence[str], heard: Overheard) -> Alignment:
     """Lay what was heard against the sentences as they are spoken."""
-    matches, added = _matched(sentences, heard.words)
+    written = [(word, at) for at, one in enumerate(sentences) for word in _words(one)]
+    spoken = [(word, said) for said in heard.words for word in _words(_aloud(said.word))]
+    begins = {place for place, (one, two) in enumerate(pairwise(written), 1) if one[1] != two[1]}
+    found = stretches([word for word, _ in written], [word for word, _ in spoken], {0, *begins})
+    matches = [_Match(len(_words(one))) for one in sentences]
+    for one in found:
+        _lay(written[one.written], spoken[one.heard], matches, one.agree)
     said = [one.heard >= one.count * UNSAID and one.start is not None for one in matches]
     times = _edges(matches, said, heard.pauses)
-    departures = [*_of_sentences(sentences, matches, said, times), *added]
+    departures = list(_of_sentences(sentences, matches, said, times))
+    for one in found:
+        instead_of = {sentence for _, sentence in written[one.written]}
+        if not one.agree and _is_added(one, any(said[at] for at in instead_of)):
+            departures.append(_added(spoken[one.heard]))
     departures.sort(key=lambda one: one.start if one.start is not None else _before(one, times))
     return Alignment(tuple(times), tuple(departures))
 
 
-def _matched(
-    sentences: Sequence[str], heard: Sequence[Said]
-) -> tuple[list[_Match], list[Departure]]:
-    from rapidfuzz.distance import Levenshtein
-
-    written = [(word, at) for at, one in enumerate(sentences) for word in _words(one)]
-    spoken = [(word, said) for said in heard for word in _words(_aloud(said.word))]
-    matches = [_Match(len(_words(one))) for one in sentences]
-    added = list[Departure]()
-    edits = Levenshtein.opcodes([word for word, _ in written], [word for word, _ in spoken])
-    for edit in edits:
-        if edit.tag == "insert":
-            added += _added(spoken[edit.dest_start : edit.dest_end])
-        for word in range(edit.src_start, edit.src_end) if edit.tag in PAIRED else ():
-            match = matches[written[word][1]]
-            said = spoken[edit.dest_start + word - edit.src_start][1]
-            match.heard += edit.tag == "equal"
+def _lay(
+    written: Sequence[tuple[str, int]],
+    spoken: Sequence[tuple[str, Said]],
+    matches: Sequence[_Match],
+    agree: bool,
+) -> None:
+    """Give the sentences of a stretch the words that are heard in it, in proportion where they are not as many."""
+    for place, (_, sentence) in enumerate(written):
+        match = matches[sentence]
+        if spoken:
+            said = spoken[place * len(spoken) // len(written)][1]
             match.start = said.start if match.start is None else match.start
             match.end = said.end
-    return matches, added
+        match.heard += agree
+    if not agree:
+        for sentence, count in Counter(sentence for _, sentence in written).items():
+            matches[sentence].missing = max(matches[sentence].missing, count - len(spoken))
 
 
-PAIRED = ("equal", "replace")
+def _is_added(one: Stretch, instead_of_said: bool) -> bool:
+    """Whether words are more than a mishearing of those in whose place they are heard."""
+    more = length(one.heard) - (length(one.written) if instead_of_said else 0)
+    return more >= ADDED
+
+
+def _added(run: Sequence[tuple[str, Said]]) -> Departure:
+    words = dict.fromkeys(said for _, said in run)
+    return Departure("added", None, run[0][1].start, " ".join(one.word for one in words))
 
 
 _WORD = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]|\d+")
@@ -100,12 +122,6 @@ def _aloud(word: str) -> str:
     from pipeline.sound.spoken import Run, spoken
 
     return spoken([Run(word)], {}, "en") if any(letter.isdigit() for letter in word) else word
-
-
-def _added(run: Sequence[tuple[str, Said]]) -> Iterator[Departure]:
-    if len(run) >= ADDED:
-        words = dict.fromkeys(said for _, said in run)
-        yield Departure("added", None, run[0][1].start, " ".join(one.word for one in words))
 
 
 def _edges(
@@ -169,7 +185,7 @@ def _of_sentences(
     for at, (match, time) in enumerate(zip(matches, times, strict=True)):
         if not said[at] or time is None:
             yield Departure("unsaid", at, None, sentences[at])
-        elif match.heard < match.count * CHANGED:
+        elif match.heard < match.count * CHANGED or match.missing >= LEFT_OUT:
             yield Departure("changed", at, time[0], sentences[at])
 
 

@@ -49,19 +49,22 @@ QUIET, LOUD = -44.0, -12.0
 
 def waveform(heard: Heard, colors: Colors) -> str:
     """The whole as bars around a middle line, each one moment of it; chapters take turns in two colours."""
-    levels = _sampled(heard.momentary, WAVE_WIDTH // PITCH)
+    shares = _sampled([_share(level) for level in heard.momentary], WAVE_WIDTH // PITCH)
     style = colors.style({"a": "fill:$ink", "b": "fill:$muted;fill-opacity:.62"})
     bars: dict[str, list[str]] = {"a": [], "b": []}
-    for number, level in enumerate(levels):
-        share = min(1.0, max(0.0, (level - QUIET) / (LOUD - QUIET)))
-        tall = max(THICK, share**1.6 * WAVE_HEIGHT)
-        moment = (number + 0.5) / len(levels) * heard.seconds
+    for number, share in enumerate(shares):
+        tall = max(THICK, share * WAVE_HEIGHT)
+        moment = (number + 0.5) / len(shares) * heard.seconds
         chapter = sum(1 for start, _ in heard.chapters if start <= moment)
         top, left = (WAVE_HEIGHT - tall) / 2, number * PITCH + (PITCH - THICK) / 2
         bars["ab"[max(0, chapter - 1) % 2]].append(_bar(left, top, tall))
     paths = "".join(f'<path class="{name}" d="{"".join(d)}"/>' for name, d in bars.items() if d)
     about = f"Waveform of {heard.title}, {clock(heard.seconds)}"
     return _svg(WAVE_WIDTH, WAVE_HEIGHT, about, style + paths, 'preserveAspectRatio="none" ')
+
+
+def _share(level: float) -> float:
+    return math.pow(min(1.0, max(0.0, (level - QUIET) / (LOUD - QUIET))), 1.6)
 
 
 def _bar(left: float, top: float, tall: float) -> str:
@@ -188,11 +191,18 @@ def _area(levels: Sequence[float]) -> str:
     return f"M{LEFT} {floor}{tops}L{LEFT + len(levels) - 1} {floor}z"
 
 
-def _sampled(levels: Sequence[float], count: int) -> list[float]:
-    """So many moments, evenly spread: their mean would be as level as a plank."""
-    if not levels:
-        return [-120.0] * count
-    return [levels[(2 * number + 1) * len(levels) // (2 * count)] for number in range(count)]
+AROUND = 4
+"""Moments before and after one that are seen in its bar: with fewer, each pause between words is a hole."""
+
+
+def _sampled(shares: Sequence[float], count: int) -> list[float]:
+    """So many moments, evenly spread; the mean of all between them would be as level as a plank."""
+    found = list[float]()
+    for number in range(count):
+        middle = (2 * number + 1) * len(shares) // (2 * count)
+        near = shares[max(0, middle - AROUND) : middle + AROUND + 1]
+        found.append(sum(near) / len(near) if near else 0.0)
+    return found
 
 
 def _resampled(levels: Sequence[float], count: int) -> list[float]:

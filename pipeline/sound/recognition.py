@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MediaError
 from pipeline.sound.ffmpeg import Watch, run
+from pipeline.sound.recording import checked
 
 if TYPE_CHECKING:
     import numpy
@@ -67,10 +68,11 @@ def missing() -> str:
 def overheard(
     recording: Path, name: str, scratch: Path, threads: int, watch: Watch | None = None
 ) -> Overheard:
-    """Listen to a recording of any length."""
+    """Listen to a recording of any length. Raises MediaError: it cannot be used, and why."""
     import numpy
     from faster_whisper import WhisperModel
 
+    checked(recording, name)
     raw = scratch / "speech.raw"
     form = ["-map", "0:a:0", "-ac", "1", "-ar", str(RATE), "-f", "s16le", f"file:{raw}"]
     run(["-i", f"file:{recording}", *form], name)

@@ -90,7 +90,7 @@ def _taking(file: Path, raw: Path, form: Form) -> list[str]:
 
 
 def checked(file: Path, name: str) -> str:
-    """How ffmpeg describes a sound. Raises MediaError: it is empty, no sound, or not what its ending says."""
+    """How ffmpeg describes a sound. Raises MediaError: it is empty, none, cut short, or not what its ending says."""
     if not file.stat().st_size:
         raise MediaError(f"{name}: the file is empty")
     # ffmpeg calls the lack of an output an error, so none is asked for in earnest.
@@ -103,6 +103,8 @@ def checked(file: Path, name: str) -> str:
         )
     if "Audio:" not in header:
         raise MediaError(f"{name}: there is no sound in it")
+    if (missing := _missing_bytes(file)) > 1:
+        raise MediaError(f"{name}: it is cut short; {missing:,} bytes are missing at its end")
     return header
 
 
@@ -119,8 +121,6 @@ def _refuse(found: Taken, file: Path, header: str, peak: float) -> None:
         )
     if found.loudness <= SILENT:
         raise MediaError(f"{name}: it is silent from beginning to end")
-    if (missing := _missing_bytes(file)) > 1:
-        raise MediaError(f"{name}: it is cut short; {missing:,} bytes are missing at its end")
     promised = _promised(header)
     if seconds < promised - max(0.5, promised / 50):
         raise MediaError(

@@ -1,7 +1,8 @@
 """A fragment of SSML becomes sentences, each with its written words, its spoken words and the pause after it.
 
-The subset: <p voice="quote" line="12">, <sub alias="spoken words">, <break time="800ms"/>, <mark name="heading"/>,
-<voice name="quote">. A mark begins a chapter. Words outside a <p> are a paragraph of their own.
+The subset: <p voice="quote" around="yes">, <sub alias="spoken words">, <break time="800ms"/>, <mark name="heading"/>,
+<voice name="quote">. A mark begins a chapter. Words outside a <p> are a paragraph of their own. What is said around
+the episode, and not by its author, is `around` it: who records it may leave that out.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ELEMENTS = ("speak", "p", "sub", "break", "mark", "voice")
 class Sentence:
     """text: as written. spoken: what the voice is given. pause: seconds of silence after it.
 
-    changes: where the two differ, and why.
+    around: whether it stands around the episode's text. changes: where the two differ, and why.
     """
 
     text: str
@@ -33,7 +34,7 @@ class Sentence:
     voice: str
     pause: float
     paragraph: int
-    line: int | None = None
+    around: bool = False
     changes: tuple[Change, ...] = ()
 
 
@@ -131,7 +132,7 @@ class _Reader:
     _runs: list[Run] = field(default_factory=list)
     _alias: str | None = None
     _sub: str = ""
-    _line: int | None = None
+    _around: bool = False
     _paragraph: int = 0
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
@@ -147,7 +148,7 @@ class _Reader:
             name = attributes.get("voice" if tag == "p" else "name") or self._voices[-1]
             self._voices.append(name)
             if tag == "p":
-                self._line = int(attributes["line"]) if attributes.get("line") else None
+                self._around = attributes.get("around") == "yes"
         elif tag == "break":
             self._end_paragraph()
             self._pause(_seconds(attributes.get("time", "")))
@@ -170,7 +171,7 @@ class _Reader:
             self._end_paragraph()
             if tag != "speak":
                 self._voices.pop()
-            self._line = None
+            self._around = False
 
     def close(self) -> None:
         """Nothing is left to do: the root's end has closed the last paragraph."""
@@ -191,7 +192,7 @@ class _Reader:
                         self._voices[-1],
                         AFTER_SENTENCE,
                         self._paragraph,
-                        self._line,
+                        self._around,
                         found.changes,
                     )
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +51,9 @@ def alignment(
 
     heard = overheard_in(recording, kept, scratch, jobs, progress)
     found = aligned([one["spoken"] for one in read["sentences"]], heard)
-    if sum(time is not None for time in found.times) < len(found.times) * SAID:
+    around = [one["around"] for one in read["sentences"]]
+    found = replace(found, departures=tuple(asked_for(found.departures, around)))
+    if not mostly_said(found.times, around):
         why, hand = "little of its text is heard in it", "" if listing.chapters else HAND
         progress.note(UNTIMED.format(name=recording.path, why=why, hand=hand))
         return
@@ -67,6 +69,19 @@ def alignment(
         f"alignment/{listing.slug}.json", json.dumps(told, ensure_ascii=False, indent=1) + "\n"
     )
     yield Artifact(f"alignment/{listing.slug}.txt", listed(found, read["sentences"]))
+
+
+def asked_for(departures: Sequence[Departure], around: Sequence[bool]) -> Iterator[Departure]:
+    """Those from what the author wrote: what a voice would say around it, nobody has to."""
+    for one in departures:
+        if one.sentence is None or not around[one.sentence]:
+            yield one
+
+
+def mostly_said(times: Sequence[object], around: Sequence[bool]) -> bool:
+    """Whether it is this episode that is recorded."""
+    own = [time for time, is_around in zip(times, around, strict=True) if not is_around]
+    return sum(time is not None for time in own) >= len(own) * SAID
 
 
 def untimed(language: str) -> str:
@@ -126,6 +141,4 @@ def line_of(one: Departure, sentences: Sequence[Mapping[str, Any]]) -> str:
     when = clock(one.start) if one.start is not None else "-"
     if one.sentence is None:
         return f"{when:>7}  {KINDS[one.kind]}: {one.words}"
-    sentence = sentences[one.sentence]
-    line = f" (line {sentence['line']})" if sentence.get("line") else ""
-    return f"{when:>7}  {KINDS[one.kind]}{line}: {sentence['text']}"
+    return f"{when:>7}  {KINDS[one.kind]}: {sentences[one.sentence]['text']}"

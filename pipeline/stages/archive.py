@@ -20,9 +20,11 @@ def archive(
 ) -> Iterator[Artifact]:
     """A full page of each feed's older entries, counted from the oldest (RFC 5005)."""
     from pipeline.feeds import documents
-    from pipeline.feeds.xml import Document
+    from pipeline.feeds.fragments import read
+    from pipeline.feeds.heads import Document
 
     listings = full_page.listings[::-1]
+    fragments = [read(fragment[one.slug]) for one in listings]
     pages = {
         name: Document(
             documents.page(full_page.number, name),
@@ -31,11 +33,12 @@ def archive(
         )
         for name in NAMES
     }
-    yield from documents.articles(publication, listings, fragment, pages)
+    yield from documents.articles(publication, listings, fragments, pages)
+    found = [pair for pair in zip(listings, fragments, strict=True) if pair[1].podcast_head]
     yield documents.podcast(
         publication,
-        list(documents.heard(listings, fragment)),
-        fragment,
+        [one for one, _ in found],
+        [heard for _, heard in found],
         pages["podcast.xml"],
         documents.images(publication, files),
     )

@@ -195,15 +195,15 @@ def refuse_much_shorter(
     source: Source, seconds: float, script: Artifacts, listing: Listing
 ) -> None:
     """Raises AuthorError where a recording cannot hold what its episode says."""
-    letters = sum(len(one["spoken"]) for one in json.loads(script[".json"].text())["sentences"])
+    sentences = json.loads(script[".json"].text())["sentences"]
+    letters = sum(len(one["spoken"]) for one in sentences if not one["around"])
     if source.synthetic or listing.abridged or letters / LETTERS <= 4 * seconds:
         return
     raise AuthorError(
         source.name,
         None,
         f"lasts {clock(seconds)}, but to read content/{listing.slug}/episode.md aloud takes about "
-        f"{clock(letters / LETTERS)}: is it whole, and the right file? If it is meant to be that short, write "
-        '"abridged: true" in the front matter',
+        f'{clock(letters / LETTERS)}; record all of it, or write "abridged: true" in the front matter',
     )
 
 

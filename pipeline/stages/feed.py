@@ -20,9 +20,11 @@ def feed(
 ) -> Iterator[Artifact]:
     """The newest entries in full, as RSS, Atom and JSON Feed, each with its audio enclosed."""
     from pipeline.feeds.documents import articles, older
-    from pipeline.feeds.xml import Document
+    from pipeline.feeds.fragments import read
+    from pipeline.feeds.heads import Document
 
     newest = episodes[::-1][: publication.feeds.limit]
     before = -(-(len(episodes) - len(newest)) // publication.feeds.page)
     documents = {name: Document(name, older(before, name)) for name in NAMES}
-    yield from articles(publication, newest, fragment, documents)
+    fragments = [read(fragment[one.slug]) for one in newest]
+    yield from articles(publication, newest, fragments, documents)

@@ -22,23 +22,21 @@ def podcast(
 ) -> Iterator[Artifact]:
     """The newest episodes that can be heard, with all that podcast directories and apps ask for."""
     from pipeline.feeds import documents
-    from pipeline.feeds.xml import Document
+    from pipeline.feeds.fragments import heard, read
+    from pipeline.feeds.heads import Document
 
     page = publication.feeds.page
     limit = max(publication.podcast.limit, page)
-    found = list(islice(documents.heard(reversed(episodes), fragment), limit + 1))
+    newest = (one for one in reversed(episodes) if heard(fragment[one.slug]))
+    found = list(islice(newest, limit + 1))
     shown, more = found[:limit], found[limit:]
     # The page that holds the newest of those that are not shown.
     before = [one.slug for one in episodes].index(more[0].slug) // page + 1 if more else 0
-    trailers = [
-        made.read()
-        for one in episodes
-        if one.type == "trailer" and (made := fragment[one.slug].ending(".trailer.xml"))
-    ]
+    trailers = [read(fragment[one.slug]).trailer for one in episodes if one.type == "trailer"]
     yield documents.podcast(
         publication,
         shown,
-        fragment,
+        (read(fragment[one.slug]) for one in shown),
         Document("podcast.xml", documents.older(before, "podcast.xml")),
         documents.images(publication, files),
         trailers,

@@ -24,6 +24,8 @@ from pipeline.sound.narrators import (
 _VOICES = {
     "en": ("en-US", "en-GB"), "de": ("de-DE",), "es": ("es-ES",), "fr": ("fr-FR",), "it": ("it-IT",),
 }  # fmt: skip
+VOLUME = 0.5
+"""Of the loudest it has: from 0.7 on it is clipped, which is heard; how loud an episode is, mastering decides."""
 _PLAIN = str.maketrans(
     {"’": "'", "‘": "'", "“": '"', "”": '"', "—": ", ", "–": "-", "…": "...", "<": " ", ">": " "}
 )
@@ -58,7 +60,7 @@ class Nanotts:
 
     @property
     def identity(self) -> str:
-        return f"nanotts {self.voice} {self.reading.speed} {versions('py-nanotts')}"
+        return f"nanotts {self.voice} {self.reading.speed} {VOLUME} {versions('py-nanotts')}"
 
     def ready(self) -> None:
         if distribution("py-nanotts") == ABSENT:
@@ -73,7 +75,7 @@ class Nanotts:
 
         speed = None if self.reading.speed == 1 else self.reading.speed
         try:
-            return _zeroed(NanoTTS().speak)(portion, voice=self.voice, speed=speed)
+            return _zeroed(NanoTTS().speak)(portion, voice=self.voice, speed=speed, volume=VOLUME)
         except (RuntimeError, ValueError) as error:
             if len(portion) <= WORD:
                 raise failed("nanotts", portion, error) from error
@@ -84,10 +86,10 @@ class Nanotts:
 def _zeroed(speak: Callable[..., bytes]) -> Callable[..., bytes]:
     """`speak`, in memory that begins as zeros: Pico hears what lay in it before, and never says a thing twice alike."""
 
-    def alike(text: str, voice: str, speed: float | None) -> bytes:
+    def alike(text: str, voice: str, speed: float | None, volume: float) -> bytes:
         _fill_memory(255)
         try:
-            return speak(text, voice=voice, speed=speed)
+            return speak(text, voice=voice, speed=speed, volume=volume)
         finally:
             _fill_memory(0)
 
