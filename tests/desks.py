@@ -46,7 +46,9 @@ from pipeline.stages.archive import archive
 from pipeline.stages.feed import feed
 from pipeline.stages.fragment import fragment
 from pipeline.stages.podcast import podcast
+from pipeline.templates import Templates, search_path
 
+TEMPLATES = Templates(search_path(Path(__file__).parent, "ledger"))
 FIRST = datetime(2024, 6, 1, 8, tzinfo=UTC)
 MP3 = b"ID3\x04\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x00" * 5000
 HOSTILE = "a ]]> & &amp; &#x3C; <x <b>b <script> \" ' \u202eשלום\u202c 👩‍🚀 {{ x }} {% y %}"
@@ -117,8 +119,8 @@ class Desk:
             for one in episodes
         }
         artifacts = [
-            *feed.function(publication, episodes, found),
-            *podcast.function(publication, episodes, found, self.files),
+            *feed.function(publication, episodes, found, TEMPLATES),
+            *podcast.function(publication, episodes, found, self.files, TEMPLATES),
         ]
         for page in pages(episodes, publication.feeds.page):
             own = {one.slug: found[one.slug] for one in page.listings}
@@ -406,6 +408,6 @@ def with_alternates(desk: Desk) -> bytes:
     audio = desk.audio(one, alternates=[told | {"bitrate": 24, "duration": 754.6}])
     audio = Artifacts([*audio, desk.made(f"site/audio/{one.slug}.opus", other)])
     made = {one.slug: desk.fragment(publication(), one, "<p>All.</p>", audio=audio)}
-    (found,) = podcast.function(publication(), (one,), made, desk.files)
+    (found,) = podcast.function(publication(), (one,), made, desk.files, TEMPLATES)
     assert isinstance(found.content, bytes)
     return found.content

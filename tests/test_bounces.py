@@ -302,19 +302,36 @@ def test_how_severe_a_status_is(status: str, is_: str) -> None:
     assert severity(status) == is_
 
 
-def test_a_maildir_of_bounces_is_read_once(tmp_path: Path) -> None:
+def test_bounces_come_by_pipe_as_a_file_and_from_a_maildir_that_is_read_once(
+    tmp_path: Path,
+) -> None:
     from click.testing import CliRunner
 
     from pipeline.cli import main
     from tests.publications import small
 
     small(tmp_path)
-    for name in ("new", "cur", "tmp"):
-        (tmp_path / "back" / name).mkdir(parents=True)
-    (tmp_path / "back/new/1").write_bytes(report("bounces@ground.example"))
-    words = ["bounces", "--root", str(tmp_path), "--maildir", str(tmp_path / "back")]
-    assert CliRunner().invoke(main, words).output == "1 message read: 1 not understood.\n"
-    assert [one.name for one in (tmp_path / "back/cur").iterdir()] == ["1:2,S"]
-    assert CliRunner().invoke(main, words).output == "0 messages read.\n"
-    piped = ["bounces", "--root", str(tmp_path), "-"]
-    assert CliRunner().invoke(main, piped, input=b"Subject: x\n\n").exit_code == 0
+    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+        number = planned(book, 4)
+        send(book, number, dispatch(Answering(), book))
+        back = [letter(book, number, one).return_path for one in range(1, 5)]
+
+    def bounces(*words: str, piped: bytes = b"") -> str:
+        ran = CliRunner().invoke(main, ["bounces", "--root", str(tmp_path), *words], input=piped)
+        assert ran.exit_code == 0
+        return ran.output
+
+    hard = "1 message read: 1 came back: nobody is there.\n"
+    assert bounces("-", piped=report(back[0])) == hard
+    (tmp_path / "one.eml").write_bytes(report(back[1]))
+    assert bounces(str(tmp_path / "one.eml")) == hard
+    (tmp_path / "back/new").mkdir(parents=True)
+    (tmp_path / "back/new/1").write_bytes(report(back[2]))
+    (tmp_path / "back/new/2").write_bytes(b"Subject: Win now\n\n")
+    maildir = ("--maildir", str(tmp_path / "back"))
+    two = "2 messages read: 1 came back: nobody is there, 1 not understood.\n"
+    assert bounces(*maildir) == two
+    assert sorted(one.name for one in (tmp_path / "back/cur").iterdir()) == ["1:2,S", "2:2,S"]
+    assert bounces(*maildir) == "0 messages read.\n"
+    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+        assert people.count(book, "readers") == 1

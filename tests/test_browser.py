@@ -382,6 +382,26 @@ def test_axe_finds_nothing_on_any_page_by_day_or_night(browser: Any, served: Sho
     tab.close()
 
 
+@pytest.mark.parametrize("name", ["podcast.xml", "rss.xml", "atom.xml"])
+def test_a_feed_opened_in_a_browser_is_a_page_that_says_what_it_is(
+    browser: Any, served: Shown, name: str
+) -> None:
+    axe = (node_module("axe-core") / "axe.min.js").read_text("utf-8")
+    tab = Tab(browser, served, bypass_csp=True, viewport={"width": 390, "height": 844})
+    page = tab.open(name)
+    assert page.get_by_text("This is a feed.").is_visible()
+    assert page.locator("code").inner_text().endswith(f"/{name}")
+    assert page.get_by_text("Other ways to subscribe").is_visible()
+    assert page.get_by_text("AntennaPod").is_visible() is (name == "podcast.xml")
+    assert page.locator("item > title, entry > title").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.evaluate(axe)
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate(AXE) == [], scheme
+    tab.close()
+
+
 def test_right_to_left_axe_finds_nothing_and_no_page_is_wider_than_a_telephone(
     browser: Any, tmp_path: Path
 ) -> None:

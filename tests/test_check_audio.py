@@ -157,6 +157,15 @@ def test_a_length_that_is_not_heard_is_found(tmp_path: Path, six: Path) -> None:
     assert (one.code, one.where) == ("E421", f"build/{MP3}")
 
 
+@pytest.mark.parametrize(("source", "codes"), [("recording", ["E518"]), ("narration", [])])
+def test_a_recording_that_was_clipped_is_a_warning(
+    tmp_path: Path, six: Path, source: str, codes: list[str]
+) -> None:
+    told = {"size": six.stat().st_size, "duration": 4, "source": source, "clipped": 1802}
+    found = facts(tmp_path, six, facts=told)
+    assert [one.code for one in found if one.severity == "warning"] == codes
+
+
 def test_an_mp3_without_title_and_cover_is_found(tmp_path: Path) -> None:
     bare = speech_like(tmp_path / "bare.mp3", 4, -12, "-map_metadata", "-1")
     (one,) = facts(tmp_path, bare)

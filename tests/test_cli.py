@@ -76,7 +76,7 @@ def test_publish_makes_every_medium(published: Path) -> None:
         "02-second/card.png",
         "sitemap.xml",
         "feeds.opml",
-        "feed.xsl",
+        "feed.css",
         "archive/index.html",
         "subscribe/index.html",
     ):

@@ -29,6 +29,7 @@ from pipeline.stage import Artifacts, Made
 from pipeline.stages.email import DEEPEST, WIDTH, email, message, nesting, wrapped
 from pipeline.stages.entry import entry
 from pipeline.templates import SLOT, Templates, search_path
+from tests.peers import peer
 
 ROOT = Path(__file__).parent.parent
 CLIPPED = 102_400
@@ -206,6 +207,46 @@ def test_a_style_is_written_into_elements_and_the_dark_one_kept(full: tuple[str,
     assert "[data-ogsc]" in html
     assert "<!--[if mso" in html
     assert 'name="color-scheme" content="light dark"' in html
+
+
+WIDE = """\
+## Donaudampfschifffahrtselektrizitätenhauptbetriebswerk
+
+https://example.org/a/very/long/path/that/goes/on/and/on/until/it/is/wider/than/any/telephone
+
+| Model | Parameters | Context | In | Out | Licence | Released |
+|:--|--:|--:|--:|--:|:--|:--|
+| Thinking | 35,000,000,000 | 256,000 | $1.10 | $4.40 | proprietary | 2 June 2026 |
+
+`an_identifier_that_is_longer_than_the_screen_of_a_telephone_is_wide`
+
+::: key-figures
+- **$1,234,567,890,123** altogether
+:::
+"""
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_word_and_no_table_is_wider_than_a_telephone(templates: Templates, dark: bool) -> None:
+    [chromium] = peer("Chromium", "chromium")
+    from playwright.sync_api import sync_playwright
+
+    html, _ = both_parts(templates, an_episode(WIDE))
+    with (
+        sync_playwright() as driver,
+        driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"]) as browser,
+    ):
+        scheme = "dark" if dark else "light"
+        page = browser.new_page(
+            viewport={"width": 375, "height": 800},
+            color_scheme=scheme,  # type: ignore[arg-type]
+        )
+        page.set_content(html)
+        assert page.evaluate("document.documentElement.scrollWidth") == 375
+        tall = "[...document.querySelectorAll('.wide th')].map(one => one.offsetHeight)"
+        assert max(page.evaluate(tall)) < 60, "a heading of the table is broken into letters"
+        ground = "getComputedStyle(document.querySelector('.paper')).backgroundColor"
+        assert page.evaluate(ground) == ("rgb(18, 20, 24)" if dark else "rgb(246, 243, 236)")
 
 
 def test_plain_text_keeps_to_its_columns(full: tuple[str, str, str]) -> None:

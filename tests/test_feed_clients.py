@@ -38,7 +38,7 @@ ADA = "ada@example.org"
 
 @dataclass(frozen=True)
 class Served:
-    """A publication, and where the command serves it; `log` is what the command says on standard error."""
+    """A publication, and where the command serves it; `log` is what it says on standard error."""
 
     root: Path
     server: Running
@@ -50,16 +50,6 @@ class Served:
 
     def url(self, name: str) -> str:
         return f"{self.server.address}/{name}"
-
-    @contextmanager
-    def events(self) -> Iterator[list[dict[str, Any]]]:
-        """What the command logs of requests until the block is left, but for questions after robots.txt."""
-        before, found = self.log.stat().st_size, list[dict[str, Any]]()
-        yield found
-        # The answer is sent before it is logged; what is asked after it stands behind it.
-        assert self.server.ask("/?last").status == 200
-        lines = self.log.read_bytes()[before:].splitlines()
-        found += [one for line in lines if "status" in (one := json.loads(line))]
 
 
 def simulcast(root: Path, *words: str) -> str:
@@ -191,10 +181,11 @@ def test_newsboat_has_all_entries_of_all_feeds_at_once(served: Served, tmp_path:
     # An entry that two feeds have under one id would count once.
     unread = ran([newsboat, *files, "-x", "print-unread"], tmp_path)
     assert unread.split()[0] == str(len(names) * len(TITLES))
-    with served.events() as polled:
-        ran([newsboat, *files, "-x", "reload"], tmp_path)
+    ran([newsboat, *files, "-x", "reload"], tmp_path)  # newsboat keeps the ETag of this one
+    log = tmp_path / "log"
+    ran([newsboat, *files, "-d", log, "-l", "6", "-x", "reload"], tmp_path)
     assert ran([newsboat, *files, "-x", "print-unread"], tmp_path) == unread
-    assert {one["path"]: one["status"] for one in polled} == {f"/{name}": 304 for name in names}
+    assert all(f"retrieved data for {served.url(name)}: \n" in log.read_text() for name in names)
 
 
 class Gpodder:
@@ -232,10 +223,9 @@ def test_gpodder_downloads_every_episode_and_finds_none_new_on_the_second_poll(
     gpodder("download")
     mine = {file.name: file.read_bytes() for file in (served.site / "audio").glob("*.mp3")}
     assert {name: file.read_bytes() for name, file in gpodder.downloaded().items()} == mine
-    with served.events() as polled:
-        again = gpodder("update")
-    assert not [title for title in TITLES if title in again]
-    assert [one["status"] for one in polled if one["path"] == "/podcast.xml"] == [304]
+    again = gpodder("--verbose", "update")
+    assert "0 new episodes" in again
+    assert '"GET /podcast.xml HTTP/1.1" 304' in again
 
 
 def test_gpodder_goes_on_where_a_download_broke_off(served: Served, tmp_path: Path) -> None:
@@ -244,9 +234,7 @@ def test_gpodder_goes_on_where_a_download_broke_off(served: Served, tmp_path: Pa
     gpodder("download")
     whole = gpodder.downloaded()["02-second.mp3"].read_bytes()
     gpodder.break_off("02-second.mp3", 5000)
-    with served.events() as asked:
-        gpodder("resume")
-    assert [one["status"] for one in asked if one["path"] == "/audio/02-second.mp3"] == [206]
+    assert '"GET /audio/02-second.mp3 HTTP/1.1" 206' in gpodder("--verbose", "resume")
     assert gpodder.downloaded()["02-second.mp3"].read_bytes() == whole
 
 
@@ -263,11 +251,12 @@ def test_gpodder_has_a_private_feed_until_it_is_revoked(served: Served, tmp_path
     assert feedparser.parse(feed, etag=again.etag).status == 304
 
     simulcast(served.root, "subscribers", "feed", ADA, "--revoke")
-    with served.events() as asked:
-        refused = gpodder("update")
+    refused = gpodder("--verbose", "update")
+    assert f'"GET /private/{token}/podcast.xml HTTP/1.1" 404' in refused
     assert "[FAIL]" in refused
-    assert [one["status"] for one in asked] == [404]
-    assert token not in served.log.read_text()
+    log = served.log.read_text()
+    assert "/private/" in log
+    assert token not in log
     for public in ("podcast.xml", "feeds.opml", "sitemap.xml", "index.html"):
         assert "private/" not in (served.site / public).read_text()
 

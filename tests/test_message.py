@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from pipeline.delivery.dkim import KEY, signers
 from pipeline.delivery.edition import Edition, edition, one_line
-from pipeline.delivery.message import Letters, Message, Recipient, example, notice
+from pipeline.delivery.message import Letters, Message, Recipient, example
 from pipeline.delivery.tags import Tag, read, tag
 from pipeline.errors import AuthorError, SimulcastError, TemplateError
 from pipeline.model import Email
-from tests.editions import HTML, NOW, TEXT, frozen, listing, publication
+from tests.editions import HTML, TEXT, frozen, listing, publication
 from tests.keys import ED25519, RSA, dns
 
 SECRET = b"the ledger's"
@@ -323,20 +323,3 @@ def test_a_tag_that_we_did_not_write_for_that_purpose_names_nobody() -> None:
     ours = tag(SECRET, "delivery", 6, 4821)
     assert read(SECRET, "leave", ours) is None and read(b"other", "delivery", ours) is None
     assert read(SECRET, "delivery", ours.replace("4821", "4822")) is None
-
-
-def test_a_notice_says_that_no_person_wrote_it() -> None:
-    import dkim
-
-    made = notice(
-        "post@ground.example",
-        ADA,
-        "Confirm\r\nBcc: x@y.org",
-        "Ja?\n\n\n",
-        "<p>Ja?</p>",
-        NOW,
-        (RSA,),
-    )
-    assert parsed(made.content)["Auto-Submitted"] == "auto-generated"
-    assert parsed(made.content)["Bcc"] is None
-    assert dkim.DKIM(made.content).verify(dnsfunc=dns)

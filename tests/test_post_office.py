@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ from pipeline.delivery.transport import Place
 from tests.editions import NOW, dispatch, frozen
 from tests.keys import ED25519, RSA, dns
 from tests.peers import absent, peer
+from tests.publications import small
 
 MAIN = """\
 compatibility_level = 3.6
@@ -112,6 +114,12 @@ class Office:
     port: int
     imap: int
 
+    def count(self, name: str) -> int:
+        """How many messages are there."""
+        with imaplib.IMAP4("127.0.0.1", self.imap) as box:
+            box.login(name, "read")
+            return int((box.select("INBOX")[1][0] or b"0").decode())
+
     def box(self, name: str, count: int) -> list[tuple[str, bytes]]:
         """The return path and the bytes of so many messages, as IMAP gives them once they are there."""
         with imaplib.IMAP4("127.0.0.1", self.imap) as box:
@@ -191,6 +199,7 @@ def test_a_reader_finds_it_in_their_mailbox_and_the_judges_believe_it(
     import dkim
     from authheaders import authenticate_message
 
+    before = office.count("bounces")
     url = f"smtp://127.0.0.1:{office.port}?window=8&chunking=yes"
     transport = smtp(Place(tmp_path, {"SIMULCAST_SMTP_URL": url}))
     with Ledger.open(tmp_path / "ledger.db") as book:
@@ -214,9 +223,68 @@ def test_a_reader_finds_it_in_their_mailbox_and_the_judges_believe_it(
                 content, "mx.example.org", spf=False, dkim=True, arc=False, dmarc=True, dnsfunc=dns
             )
             assert "dkim=pass" in said and "dmarc=pass" in said
-        ((_, returned),) = office.box("bounces", 1)
+        _, returned = office.box("bounces", before + 1)[-1]
         assert take_in(book, returned, NOW).kind == "hard"
         after = book.sums(number)
         assert (after.accepted, after.refused) == (2, 1)
         assert people.count(book, "readers") == 2
         assert not any("@" in reason for reason in book.reasons(number))
+
+
+@contextmanager
+def served(root: Path) -> Iterator[str]:
+    """Where `simulcast serve` of a publication listens while it runs."""
+    command = [
+        sys.executable,
+        "-c",
+        "from pipeline.cli import main; main()",
+        "serve",
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(
+        [*command, "--quiet", "--root", str(root)],
+        env={**os.environ, "SIMULCAST_BOUNCE_SECRET": "only the post office knows"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield process.stdout.readline().partition(" is at ")[2].partition(" ")[0]
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def test_what_postfix_brings_back_is_posted_to_the_service_and_ends_all_mail_to_the_address(
+    office: Office, tmp_path: Path
+) -> None:
+    import httpx
+
+    small(tmp_path)
+    (tmp_path / "build/site").mkdir(parents=True)
+    before = office.count("bounces")
+    url = f"smtp://127.0.0.1:{office.port}"
+    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+        people.add(book, "readers", [Entry("nobody.here@example.org")], NOW)
+        number = book.plan(frozen(), (), NOW)
+        assert number is not None
+        transport = smtp(Place(tmp_path, {"SIMULCAST_SMTP_URL": url}))
+        send(book, number, dispatch(transport, book, bounces="bounces@ground.example"))
+    _, returned = office.box("bounces", before + 1)[-1]
+    with served(tmp_path) as address:
+        for secret, status in (("wrong", 404), ("only the post office knows", 200)):
+            answer = httpx.post(
+                f"{address}bounces",
+                content=returned,
+                headers={"Authorization": f"Bearer {secret}"},
+                trust_env=False,
+            )
+            assert answer.status_code == status
+        assert answer.json() == {"understood": "hard"}
+    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+        assert people.count(book, "readers") == 0
+        assert book.sums(number).refused == 1
+        (reason,) = book.reasons(number)
+        assert reason.startswith("5.1.1") and "@" not in reason

@@ -15,6 +15,7 @@ from pipeline.cli import main
 from pipeline.delivery import people, private
 from pipeline.delivery.ledger import Ledger
 from pipeline.delivery.tables import private_feeds
+from pipeline.feeds.about import XHTML
 from pipeline.feeds.private import NAMES
 from pipeline.feeds.private import private as privately
 from pipeline.feeds.xml import NAMESPACES
@@ -86,6 +87,9 @@ def test_a_private_feed_names_itself_and_asks_not_to_be_listed(name: str, tmp_pa
         assert json.loads(found)["items"] == json.loads(made)["items"]
         return
     root = etree.fromstring(found)
+    (shown,) = root.iterfind(f".//{{{XHTML}}}code")
+    assert shown.text == ADDRESS + "?a&b"
+    assert root.find(f".//{{{XHTML}}}a") is None  # no button may subscribe them to the public feed
     (own,) = root.iterfind(".//atom:link[@rel='self']", NAMESPACES)
     assert own.get("href") == ADDRESS + "?a&b"
     assert texts(root, ".//itunes:block") == ["Yes"]

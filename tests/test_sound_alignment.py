@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy
@@ -114,12 +115,12 @@ Until then the old rules remain in force.
 The documents will be published on the website of the ministry.""".splitlines()
 
 
-def spoken(file: Path, noise: float) -> list[tuple[float, float]]:
-    """The sentences as a recording of 16 kHz with some noise, dB; when each is said."""
+def spoken(file: Path, noise: float, read: Sequence[str] = TOLD) -> list[tuple[float, float]]:
+    """Sentences as a recording of 16 kHz with some noise, dB; when each is said."""
     voice = narrator(Reading("nanotts"))
     drowned = max(60.0, 32_768 * 10 ** (noise / 20))  # what the hiss drowns, nobody hears
     pieces, times, at = list[numpy.ndarray](), list[tuple[float, float]](), 0
-    for number, sentence in enumerate(TOLD):
+    for number, sentence in enumerate(read):
         pause = numpy.zeros(voice.rate * (20 + 13 * (number % 4)) // 100)
         said = numpy.frombuffer(voice.say(sentence), "<i2").astype(float)
         said = numpy.trim_zeros(numpy.where(numpy.abs(said) > drowned, said, 0))
@@ -149,3 +150,21 @@ def test_sentences_of_a_recording_are_timed_within_a_tenth_of_a_second(
     ]
     assert numpy.percentile(wrong, 95) <= 0.1
     assert not found.departures
+
+
+def test_every_way_of_departing_from_a_text_is_told_and_nothing_else(tmp_path: Path) -> None:
+    read = [
+        *TOLD[:2],
+        "The chairman said that the members",  # begun, and begun again
+        *TOLD[2:4],
+        "I will come back to that in a minute, after the news.",  # added
+        "A second meeting end of the month.",  # words left out
+        "My dog has eaten half of these papers.",  # another sentence
+        TOLD[7],  # and the one before it left out
+    ]
+    spoken(tmp_path / "a.wav", -60, read)
+    found = aligned(TOLD, overheard(tmp_path / "a.wav", "a.wav", tmp_path, 1))
+    assert [(one.kind, one.sentence) for one in found.departures] == [
+        ("added", None), ("added", None), ("changed", 4), ("unsaid", 5), ("unsaid", 6), ("added", None),
+    ]  # fmt: skip
+    assert [time is None for time in found.times] == [at in (5, 6) for at in range(len(TOLD))]

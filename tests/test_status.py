@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from pipeline.cli import main
-from pipeline.cli.reporting import DOMAINS, STATES, spark
+from pipeline.cli.report import step_of
+from pipeline.cli.reporting import spark
+from pipeline.cli.sums import DOMAINS, STATES
 from tests.publications import SETTINGS, front_matter, small
 
 NOW = "2026-06-01T00:00:00Z"
@@ -67,3 +70,9 @@ def test_the_report_is_a_page_that_needs_nothing_else(root: Path, tmp_path: Path
 def test_a_plot_is_as_high_as_its_numbers() -> None:
     assert spark([0, 1, 7]) == "▁▂█"
     assert spark([]) == ""
+
+
+def test_a_long_time_is_shown_in_bars_of_several_minutes() -> None:
+    first = datetime(2026, 6, 1, tzinfo=UTC)
+    for hours, minutes in ((0, 1), (1, 1), (3, 5), (9, 5), (20, 15), (60, 60), (9_000, 1_440)):
+        assert step_of(first, first + timedelta(hours=hours)) == minutes

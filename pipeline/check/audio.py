@@ -159,7 +159,7 @@ def of_voice(made: Mapping[str, Made], slug: str, asked: Narration) -> Iterator[
     say, told = partial(_say, f"build/site/audio/{slug}.mp3", slug), json.loads(narration.text())
     if reason := told.get("fallback"):
         message = f"{reason}: {told['voice']} reads instead"
-        mend = f'install {asked.narrator} ("{INSTALLED_BY[asked.narrator]}"), or ask for {told["voice"]}'
+        mend = f'install {asked.narrator} ("{INSTALLED_BY[asked.narrator]}"), or write narrator = "nanotts"'
         yield say("E516", message, f"{mend} below {SETTING}")
     if not asked.notice.strip():
         message = f"{told['voice']} reads, which is a synthetic voice, and nobody is told"
@@ -177,6 +177,9 @@ def of_facts(made: Mapping[str, Made], slug: str, seconds: float) -> Iterator[Fi
     if told and abs(float(told.get("duration", 0)) - seconds) > APART:
         message = f"{seconds:.1f} seconds are heard, but feeds say {told.get('duration', 0)}"
         yield say("E421", message, "see the stage audio")
+    if told.get("source") == "recording" and told.get("clipped"):
+        message = f"{told['clipped']:,} samples of its recording stand at full scale: that is heard"
+        yield say("E518", message, "record it with less gain; no mastering undoes it")
     yield from _of_tags(mp3, say)
     yield from _of_chapters(made.get(f"site/{slug}/chapters.json"), seconds, slug)
     yield from _of_captions(made.get(f"site/{slug}/transcript.json"), seconds, slug)

@@ -263,7 +263,7 @@ def _watch(terminal: Terminal, book: Ledger, numbers: list[int], ended: Callable
 
 def _unit(here: Sequence[Sums], rate: float) -> str:
     words = [f"messages, {rate:,.0f}/s"]
-    for state in ("refused", "deferred", "unknown"):
+    for state in ("accepted", "refused", "deferred", "unknown"):
         number = sum(getattr(one, state) for one in here)
         words += [f"{number:,} {state}"] if number else []
     return ", ".join(words)

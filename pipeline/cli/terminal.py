@@ -72,7 +72,7 @@ class Terminal:
     def _line(self, subject: str, done: float, total: float, unit: str, now: float) -> str:
         share = min(done / total, 1.0)
         filled = round(share * BAR)
-        shown = f"{done:.0f} of {total:.0f} {unit}"
+        shown = f"{done:,.0f} of {total:,.0f} {unit}"
         of = f" {subject}" if subject else ""
         return f"{self._label}{of}  {'█' * filled}{'░' * (BAR - filled)}  {shown}{self._left(done, total, now)}"
 

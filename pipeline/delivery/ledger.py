@@ -438,7 +438,12 @@ class Ledger(Database):
         """Why messages of an edition were refused, deferred or skipped, the commonest first."""
         counted = (
             select(deliveries.c.reason, func.count())
-            .where(deliveries.c.edition == number, deliveries.c.reason != "")
+            .where(
+                deliveries.c.edition == number,
+                # Servers say a word of its own to each message that they take.
+                or_(deliveries.c.state != "accepted", deliveries.c.reason.startswith("complaint")),
+                deliveries.c.reason != "",
+            )
             .group_by(deliveries.c.reason)
             .order_by(func.count().desc(), deliveries.c.reason)
         )

@@ -345,36 +345,6 @@ def parts(edition: Edition, links: Links | None = None) -> tuple[str, str]:
     return html_part, text
 
 
-def notice(
-    sent_from: str,
-    to: Recipient,
-    subject: str,
-    text: str,
-    html_part: str,
-    at: datetime,
-    signers: Sequence[Signer] = (),
-) -> Message:
-    """A message that a reader asked for by what they did, such as the link that confirms a subscription."""
-    out = EmailMessage(_POLICY)
-    out["From"] = _mailbox(mailbox(sent_from))
-    out["To"] = _written(to.name, to.address)
-    out["Subject"] = _words(one_line(subject))
-    out["Date"] = at
-    identity = f"<{_digest(to.address, subject, text)}@{mailbox(sent_from).domain}>"
-    out["Message-ID"] = identity
-    out["Auto-Submitted"] = "auto-generated"  # RFC 3834 §5
-    out.set_content(text, cte="quoted-printable")
-    if html_part:
-        out.add_alternative(html_part, subtype="html", cte="quoted-printable")
-        out.set_boundary(f"=_{_digest(subject, text)}")
-    head, _, body = out.as_bytes().partition(b"\r\n\r\n")
-    lines = _UNFOLDED.split(head + b"\r\n")[:-1]
-    digest = hashlib.sha256(canonical_body(body).rstrip(b"\r\n") + b"\r\n").digest()
-    signatures = [Seal(signer, lines, ()).header(b"", digest) for signer in signers]
-    content = b"".join([*signatures, *lines, b"\r\n", body])
-    return Message(identity, to.address, mailbox(sent_from).addr_spec, at, content)
-
-
 def sender(edition: Edition) -> Address:
     """Whom the message is from: the name in the settings, else the title of the list."""
     found = mailbox(edition.sender)

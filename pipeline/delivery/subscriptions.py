@@ -92,7 +92,7 @@ def confirm(book: Database, tokens: Tokens, token: str, at: datetime) -> str:
         mailing_list = people.list_id(connection, named.mailing_list)
         state = _state(connection, mailing_list, named.subscriber)
         if state not in ("unconfirmed", "confirmed"):
-            raise TokenError("this link was used and the list left since; subscribe anew")
+            raise TokenError("spent")
         if state == "unconfirmed":
             people.set_subscription(
                 connection,
@@ -131,7 +131,7 @@ def preferences(book: Database, tokens: Tokens, token: str, at: datetime) -> Pre
             )
         )
         if called is None:
-            raise TokenError("this address was forgotten, as was asked")
+            raise TokenError("erased")
         rows = connection.execute(
             select(lists.c.name, subscriptions.c.state)
             .join(subscriptions, subscriptions.c.list == lists.c.id)

@@ -16,8 +16,15 @@ from pipeline.errors import SimulcastError
 Purpose = Literal["confirm", "unsubscribe", "preferences"]
 
 
+Why = Literal["forged", "expired", "spent", "erased"]
+
+
 class TokenError(SimulcastError):
-    """A link that is not ours, is for another purpose, or has expired."""
+    """A link that is not ours or for another purpose, has expired, was used, or names who was forgotten: `why`."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(f"this link will not do: {why}")
+        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +53,16 @@ class Tokens:
         return self._signer(purpose).sign(f"{subscriber}.{mailing_list}.{until}").decode()
 
     def read(self, purpose: Purpose, token: str, at: datetime) -> Named:
-        """What a token says; raises TokenError, which tells what to do."""
+        """What a token says; raises TokenError."""
         try:
             words = self._signer(purpose).unsign(token).decode()
         except (BadSignature, UnicodeError):
-            raise TokenError("this link is not one of ours; was it copied whole?") from None
+            raise TokenError("forged") from None
         # Numbers stand at both ends, so a list may be named anything.
         subscriber, _, rest = words.partition(".")
         mailing_list, _, until = rest.rpartition(".")
         if int(until) and at.timestamp() > int(until):
-            raise TokenError("this link has expired; ask for a new one")
+            raise TokenError("expired")
         return Named(int(subscriber), mailing_list)
 
     def url(

@@ -8,6 +8,8 @@ from pathlib import Path
 from pipeline import media
 from pipeline.errors import MediaError
 from pipeline.feeds import heads, jsonfeed, notes, podcasting
+from pipeline.feeds.about import about
+from pipeline.feeds.apps import apps
 from pipeline.feeds.entries import address
 from pipeline.feeds.fragments import Fragment
 from pipeline.feeds.heads import Document
@@ -37,15 +39,22 @@ def articles(
     listings: Sequence[Listing],
     fragments: Sequence[Fragment],
     documents: Mapping[str, Document],
+    words: Mapping[str, str] | None = None,
 ) -> Iterator[Artifact]:
-    """One document each of RSS, Atom and JSON Feed, with these entries, newest first."""
+    """One document each of RSS, Atom and JSON Feed, with these entries, newest first.
+
+    words: the theme's, for those who open it in a browser; None of a page, which nobody is led to.
+    """
     rss = heads.rss(publication, documents["rss.xml"], listings)
+    atom = heads.atom(publication, documents["atom.xml"], listings)
     image = address(publication.link("artwork/feed.png"))
     rss.image(image, width=str(FEED_PICTURE), height=str(FEED_PICTURE))
+    if words:
+        rss.simulcast.add([about(publication, words, "rss.xml")])
+        atom.simulcast.add([about(publication, words, "atom.xml")])
     texts = (piece for one in fragments for piece in one.rss)
     yield _written(documents["rss.xml"], heads.joined(rss, documents["rss.xml"], texts))
 
-    atom = heads.atom(publication, documents["atom.xml"], listings)
     icon = address(publication.link("artwork/cover-small.jpg"))
     atom.icon(icon)
     texts = (piece for one in fragments for piece in one.atom)
@@ -63,11 +72,15 @@ def podcast(
     document: Document,
     images: Sequence[Image],
     trailers: Iterable[bytes] = (),
+    words: Mapping[str, str] | None = None,
 ) -> Artifact:
-    """One document of the podcast, with these episodes, newest first."""
+    """One document of the podcast, with these episodes, newest first; words as for articles."""
     show = heads.rss(publication, document, listings, heads.PODCAST)
     show.description(notes.shortened(publication.description, notes.DESCRIPTION))
     show.simulcast.add(podcasting.of_show(publication, images))
+    if words:
+        opens = apps(publication.link("podcast.xml"))
+        show.simulcast.add([about(publication, words, "podcast.xml", opens)])
     # One after the other, for there may be hundreds: no more of them is in memory than the podcast has.
     texts = (piece for one in fragments for piece in one.podcast)
     return _written(document, heads.joined(show, document, (*trailers, *texts)))

@@ -17,8 +17,6 @@ from pipeline.model import Listing, Publication
 
 RSS = "application/rss+xml"
 ATOM = "application/atom+xml"
-STYLESHEETS = ("xsl", "css")
-"""What a browser shows a feed with: the first of them that it still understands."""
 
 ARTICLE = ("atom", "content", "dc")
 """The namespaces of an article in RSS; a podcast's episode has two more."""
@@ -46,8 +44,8 @@ class Document:
 
     @property
     def stylesheet(self) -> str:
-        """The path of the feeds' stylesheet, without its ending, as seen from here."""
-        return "../" * self.path.count("/") + "feed"
+        """The path of the feeds' stylesheet as seen from here."""
+        return "../" * self.path.count("/") + "feed.css"
 
 
 class FeedExtension:
@@ -74,9 +72,8 @@ class FeedExtension:
         self._style(root)
 
     def _style(self, root: Any) -> None:
-        for kind in STYLESHEETS:
-            href = f'type="text/{kind}" href="{self.stylesheet}.{kind}"'
-            root.addprevious(etree.ProcessingInstruction("xml-stylesheet", href))
+        href = f'type="text/css" href="{self.stylesheet}"'
+        root.addprevious(etree.ProcessingInstruction("xml-stylesheet", href))
 
 
 def rss(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
+from pipeline.feeds.about import XHTML
 from pipeline.feeds.xml import NAMESPACES
 
 NAMES = ("podcast.xml", "rss.xml", "atom.xml", "feed.json")
@@ -13,6 +14,9 @@ NAMES = ("podcast.xml", "rss.xml", "atom.xml", "feed.json")
 
 _SELF = re.compile(rb'(<(?:atom:)?link href=)"[^"]*"( rel="self")')
 _HUB = re.compile(rb'\s*<(?:atom:)?link href="[^"]*" rel="hub"/>')
+_ABOUT = re.compile(rb'<div xmlns="%b">.*</div>' % XHTML.encode())
+_LISTS = re.compile(rb"<ul .*?</ul>")
+_CODE = re.compile(rb"(<code>).*?(</code>)")
 _NOWHERE = (
     f'<itunes:block xmlns:itunes="{NAMESPACES["itunes"]}">Yes</itunes:block>'
     f'<podcast:block xmlns:podcast="{NAMESPACES["podcast"]}">yes</podcast:block>'
@@ -33,5 +37,12 @@ def private(feed: bytes, name: str, address: str) -> bytes:
     end = b"</feed>" if name == "atom.xml" else b"</channel>"
     head, mark, rest = feed.partition(entry) if entry in feed else feed.rpartition(end)
     head = _HUB.sub(b"", head)
+    head = _ABOUT.sub(lambda found: _theirs(found[0], address), head)
     head = _SELF.sub(lambda found: found[1] + quoteattr(address).encode() + found[2], head)
     return head + _NOWHERE + mark + rest
+
+
+def _theirs(about: bytes, address: str) -> bytes:
+    """What a browser shows, with their own address, and without what would subscribe them to the public feed."""
+    about = _LISTS.sub(b"", about)
+    return _CODE.sub(lambda found: found[1] + escape(address).encode() + found[2], about)

@@ -24,12 +24,13 @@ def element(
 ) -> Element:
     """An element by its prefixed name, `itunes:author`, with text or other elements; empty attributes are left out.
 
-    An underscore in an attribute's name is written as a hyphen. Raises ValueError where a text is not fit for XML.
+    An underscore in an attribute's name is written as a hyphen, one at its end not at all. Raises ValueError where a
+    text is not fit for XML.
     """
     given = [(key, str(value)) for key, value in attributes.items() if value not in ("", None)]
     if _delicate("".join([text, *[value for _, value in given]])):
         text, given = escaped(text), [(key, _quoted(value)) for key, value in given]
-    told = "".join([f' {key.replace("_", "-")}="{value}"' for key, value in given])
+    told = "".join([f' {key.rstrip("_").replace("_", "-")}="{value}"' for key, value in given])
     held = text or "".join(holds)
     return Element(f"<{name}{told}>{held}</{name}>" if held else f"<{name}{told}/>")
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from pipeline.sound.matching import Stretch, length, stretches
+from pipeline.sound.matching import stretches
 from pipeline.sound.recognition import Overheard, Said
 
 UNSAID, CHANGED = 0.35, 0.6
@@ -72,9 +72,11 @@ def aligned(sentences: Sequence[str], heard: Overheard) -> Alignment:
     times = _edges(matches, said, heard.pauses)
     departures = list(_of_sentences(sentences, matches, said, times))
     for one in found:
-        instead_of = {sentence for _, sentence in written[one.written]}
-        if not one.agree and _is_added(one, any(said[at] for at in instead_of)):
-            departures.append(_added(spoken[one.heard]))
+        more = list(dict.fromkeys(word for _, word in spoken[one.heard]))
+        known = sum(said[at] for _, at in written[one.written])  # at most misheard
+        if not one.agree and len(more) - known >= ADDED:
+            words = " ".join(word.word for word in more)
+            departures.append(Departure("added", None, more[0].start, words))
     departures.sort(key=lambda one: one.start if one.start is not None else _before(one, times))
     return Alignment(tuple(times), tuple(departures))
 
@@ -96,17 +98,6 @@ def _lay(
     if not agree:
         for sentence, count in Counter(sentence for _, sentence in written).items():
             matches[sentence].missing = max(matches[sentence].missing, count - len(spoken))
-
-
-def _is_added(one: Stretch, instead_of_said: bool) -> bool:
-    """Whether words are more than a mishearing of those in whose place they are heard."""
-    more = length(one.heard) - (length(one.written) if instead_of_said else 0)
-    return more >= ADDED
-
-
-def _added(run: Sequence[tuple[str, Said]]) -> Departure:
-    words = dict.fromkeys(said for _, said in run)
-    return Departure("added", None, run[0][1].start, " ".join(one.word for one in words))
 
 
 _WORD = re.compile(r"[A-Z]?[^\W\dA-Z_]+|[A-Z]|\d+")

@@ -9,8 +9,11 @@ from itertools import groupby
 ALIKE = 0.5
 """The share of letters that agree from which other words are the same ones, misheard; of any two texts a third does."""
 
-CHANCE = 2
-"""Words in a row that agree by chance, where what is said before and after is something else."""
+CHANCE = 7
+"""Letters in a row that agree by chance, such as "and in the", where before and after is something else."""
+
+FEW = 2
+"""Words that are misheard rather than replaced by others, where more than they are heard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +43,16 @@ def stretches(
 
     begins: where in `written` sentences begin: who starts one twice is taken by the second.
     """
-    found = _without_chance(list(_same_and_other(written, heard)))
-    found = _begun_anew(found, heard, begins)
-    return [_judged(one, written, heard) for one in found]
+    found = _without_chance(list(_same_and_other(written, heard)), written)
+    parted = [part for one in found for part in _parted(one, written, heard, begins) if part.longer]
+    return _begun_anew(parted, heard, begins)
 
 
 def _same_and_other(written: Sequence[str], heard: Sequence[str]) -> Iterator[Stretch]:
-    from rapidfuzz.distance import Levenshtein
+    from rapidfuzz.distance import Indel
 
-    edits = Levenshtein.opcodes(list(written), list(heard))
+    # A word in place of another counts as two edits here: else what is added would hide what it stands beside.
+    edits = Indel.opcodes(list(written), list(heard))
     for same, group in groupby(edits, key=lambda edit: edit.tag == "equal"):
         parts = list(group)
         first, last = parts[0], parts[-1]
@@ -57,15 +61,16 @@ def _same_and_other(written: Sequence[str], heard: Sequence[str]) -> Iterator[St
         )
 
 
-def _without_chance(found: Sequence[Stretch]) -> list[Stretch]:
+def _without_chance(found: Sequence[Stretch], written: Sequence[str]) -> list[Stretch]:
     """A word or two that two different sentences share part nothing."""
     joined = list[Stretch]()
     for at, one in enumerate(found):
         after = found[at + 1] if at + 1 < len(found) else None
+        chance = len("".join(written[one.written])) <= CHANCE
         if (
             joined
             and not joined[-1].agree
-            and (not one.agree or _by_chance(joined[-1], one, after))
+            and (not one.agree or (chance and _between(joined[-1], one, after)))
         ):
             before = joined.pop()
             one = Stretch(
@@ -77,10 +82,46 @@ def _without_chance(found: Sequence[Stretch]) -> list[Stretch]:
     return joined
 
 
-def _by_chance(before: Stretch, one: Stretch, after: Stretch | None) -> bool:
-    if after is None or length(one.written) > CHANCE:
-        return False
-    return min(before.longer, after.longer) > length(one.written)
+def _between(before: Stretch, one: Stretch, after: Stretch | None) -> bool:
+    """Whether it stands between longer ones."""
+    return after is not None and min(before.longer, after.longer) > length(one.written)
+
+
+def _parted(
+    one: Stretch, written: Sequence[str], heard: Sequence[str], begins: Collection[int]
+) -> Iterator[Stretch]:
+    """A stretch that does not agree, judged; words added between two sentences are parted from those misheard."""
+    words, said = one.written, one.heard
+    if one.agree or not length(words) or not length(said):
+        yield one
+        return
+    likeness, count = max(
+        (_alike(written[words], heard[said.stop - count : said.stop]), count)
+        for count in _counts(length(words), length(said))
+    )
+    if likeness < ALIKE and length(words) > FEW:  # another sentence is said in place of one
+        yield one
+        return
+    count = count if likeness >= ALIKE else min(length(words), length(said))
+    at = said.stop - count
+    if likeness >= ALIKE or words.start in begins:
+        yield Stretch(slice(words.start, words.start), slice(said.start, at), False)
+        yield Stretch(words, slice(at, said.stop), likeness >= ALIKE)
+    else:
+        yield Stretch(words, slice(said.start, said.start + count), False)
+        yield Stretch(slice(words.stop, words.stop), slice(said.start + count, said.stop), False)
+
+
+def _counts(written: int, heard: int) -> set[int]:
+    """How many of the words heard may be those written: all, or about as many."""
+    return {heard, *range(max(1, written - 2), min(heard, written + 2) + 1)}
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> float:
+    """The share of letters that agree."""
+    from rapidfuzz.distance import Levenshtein
+
+    return float(Levenshtein.normalized_similarity("".join(one), "".join(other)))
 
 
 def _begun_anew(
@@ -110,18 +151,14 @@ def _begun_anew(
 
 def _back(before: Stretch, added: Stretch, heard: Sequence[str], begins: Collection[int]) -> int:
     """How many words further back an addition may as well stand, so that it stands before a sentence; 0 if nowhere."""
-    for back in range(1, length(before.written) + 1 if before.agree else 1):
-        if heard[added.heard.start - back] != heard[added.heard.stop - back]:
-            return 0
+    most = (
+        min(length(before.written), length(before.heard), length(added.heard))
+        if before.agree
+        else 0
+    )
+    for back in range(1, most + 1):
         if added.written.start - back in begins:
-            return back
+            first = heard[added.heard.start - back : added.heard.start]
+            second = heard[added.heard.stop - back : added.heard.stop]
+            return back if _alike(first, second) >= ALIKE else 0
     return 0
-
-
-def _judged(one: Stretch, written: Sequence[str], heard: Sequence[str]) -> Stretch:
-    if one.agree or not length(one.written) or not length(one.heard):
-        return one
-    from rapidfuzz.distance import Levenshtein
-
-    letters = ("".join(written[one.written]), "".join(heard[one.heard]))
-    return Stretch(one.written, one.heard, Levenshtein.normalized_similarity(*letters) >= ALIKE)

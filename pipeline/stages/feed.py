@@ -10,13 +10,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.model import Listing, Publication
+    from pipeline.templates import Templates
 
 NAMES = ("rss.xml", "atom.xml", "feed.json")
 
 
 @stage(per="publication", libraries=("feedgen", "lxml"))
 def feed(
-    publication: Publication, episodes: tuple[Listing, ...], fragment: Mapping[str, Artifacts]
+    publication: Publication,
+    episodes: tuple[Listing, ...],
+    fragment: Mapping[str, Artifacts],
+    templates: Templates,
 ) -> Iterator[Artifact]:
     """The newest entries in full, as RSS, Atom and JSON Feed, each with its audio enclosed."""
     from pipeline.feeds.documents import articles, older
@@ -27,4 +31,4 @@ def feed(
     before = -(-(len(episodes) - len(newest)) // publication.feeds.page)
     documents = {name: Document(name, older(before, name)) for name in NAMES}
     fragments = [read(fragment[one.slug]) for one in newest]
-    yield from articles(publication, newest, fragments, documents)
+    yield from articles(publication, newest, fragments, documents, templates.theme["words"])

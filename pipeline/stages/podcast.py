@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pipeline.model import Listing, Publication
+    from pipeline.templates import Templates
 
 
 @stage(per="publication", libraries=("feedgen", "lxml", "pillow"))
@@ -19,6 +20,7 @@ def podcast(
     episodes: tuple[Listing, ...],
     fragment: Mapping[str, Artifacts],
     files: Files,
+    templates: Templates,
 ) -> Iterator[Artifact]:
     """The newest episodes that can be heard, with all that podcast directories and apps ask for."""
     from pipeline.feeds import documents
@@ -40,6 +42,7 @@ def podcast(
         Document("podcast.xml", documents.older(before, "podcast.xml")),
         documents.images(publication, files),
         trailers,
+        templates.theme["words"],
     )
     for one in publication.podcast.images:
         yield Artifact(f"site/{documents.picture(one.path)}", files(one.path))

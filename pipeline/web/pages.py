@@ -13,12 +13,6 @@ from pipeline.stages.email import message as as_email
 from pipeline.stages.email import wrapped
 from pipeline.templates import Templates, search_path
 
-SUBJECTS = {
-    "confirm": "Please confirm: {title}",
-    "already": "You are on the list already: {title}",
-    "welcome": "You are on the list: {title}",
-}
-
 
 class Pages:
     """Fills the templates of the service."""
@@ -33,15 +27,21 @@ class Pages:
 
     def page(self, view: str, deep: int, **values: Any) -> str:
         """A page. deep: how many folders below the service's address it answers, so that its links lead right."""
-        if values.keys() <= {"what", "wrong"}:
+        if values.keys() <= {"what"}:
             return self._plain(view, deep, **values)
         return self._filled(view, deep, **values)
+
+    def say(self, words: str, **values: str) -> str:
+        """What the theme has the service say."""
+        said: str = self._templates.theme["service"][words]
+        return said.format(**values)
 
     def _filled(self, view: str, deep: int, **values: Any) -> str:
         at = "in/" * deep + "service.html"
         known = {
             "what": "",
             "wrong": "",
+            "typed": {"email": "", "name": "", "list": ""},
             "lists": self._publication.lists,
             "states": {},
             "called": "",
@@ -58,7 +58,7 @@ class Pages:
     def _notice(self, kind: str, name: str) -> Notice:
         """The mail of one kind about one list, the same for everyone but for its link."""
         listed = self._publication.lists[name]
-        subject = SUBJECTS[kind].format(title=listed.title)
+        subject = self._templates.theme["notices"][f"{kind}_subject"].format(list=listed.title)
         values: dict[str, Any] = {
             "publication": self._publication,
             "list": listed,

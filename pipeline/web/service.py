@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -24,7 +24,7 @@ from starlette.routing import Route
 from pipeline.delivery.addresses import AddressError, normalised
 from pipeline.delivery.edition import one_line
 from pipeline.delivery.tokens import TokenError
-from pipeline.errors import OutsideError, SimulcastError
+from pipeline.errors import SimulcastError
 from pipeline.feeds.private import NAMES
 from pipeline.feeds.private import private as privately
 from pipeline.web.files import Folder, Receive, Scope, Send
@@ -41,6 +41,19 @@ BOUNCE = 2 << 20
 """Bytes of a message that came back."""
 NAME = 100
 """Letters of a name."""
+
+REFUSALS = {
+    400: "unreadable",
+    403: "elsewhere",
+    404: "nothing",
+    405: "unreadable",
+    413: "unreadable",
+    415: "unreadable",
+    421: "other_host",
+    429: "too_often",
+    503: "not_now",
+}
+"""What the page says, whose words are the theme's, for a status."""
 
 Bounced = Callable[[bytes], str]
 """Takes in a message that came back; what was understood of it, in a word."""
@@ -209,11 +222,10 @@ class Service:
                 return await answer(request)
             except TokenError as error:
                 self._be_few(request, self._guesses)
-                return self._problem(request, 403, str(error))
-            except OutsideError:
-                return self._problem(
-                    request, 503, "it could not be done just now; try again in a minute"
-                )
+                return self._problem(request, 403, error.why)
+            except SimulcastError as error:  # the ledger is away, locked or broken
+                self._log({"event": "error", "kind": type(error).__name__, "where": "the ledger"})
+                raise HTTPException(503, headers={"Retry-After": "60"}) from None
 
         return passed
 
@@ -221,13 +233,13 @@ class Service:
         """Refuse a request for another host: nothing here is made from that name, and nothing is to be."""
         host = _host(request.headers.get("host", ""))
         if host not in self._hosts and not _here(host):
-            raise HTTPException(421, "this is not the host that was asked for")
+            raise HTTPException(421)
 
     def _be_few(self, request: Request, limit: Limit) -> None:
         wait = limit.wait(client(request.client.host if request.client else ""))
         if wait:
             headers = {"Retry-After": str(int(wait) + 1)}
-            raise HTTPException(429, "that was a little often; try again later", headers)
+            raise HTTPException(429, headers=headers)
 
     def _come_from_here(self, request: Request) -> None:
         """Refuse what a page elsewhere has a browser send. A mail program's one click names no origin at all."""
@@ -237,9 +249,9 @@ class Service:
         if origin is not None:
             same = origin.partition("://")[2] == request.headers.get("host")
             if origin not in self._origins and not same:
-                raise HTTPException(403, "this form was sent from somewhere else")
+                raise HTTPException(403)
         elif site == "cross-site":
-            raise HTTPException(403, "this form was sent from somewhere else")
+            raise HTTPException(403)
 
     # --- subscribing
 
@@ -252,22 +264,24 @@ class Service:
         name = told.get("list") or next(iter(self._desk.publication.lists), "")
         wanted = self._desk.publication.lists.get(name)
         if wanted is None:
-            return self._answer(request, 400, "form", wrong="There is no such list.")
+            return self._form_again(request, "no_list", told)
         try:
             address = normalised(told.get("email", ""))
-        except AddressError as error:
-            return self._answer(request, 400, "form", wrong=f"{one_line(str(error))}.")
+        except AddressError:
+            return self._form_again(request, "no_address", told)
         wish = Wish(
             name,
             address,
             one_line(told.get("name", ""))[:NAME],
-            f"Send me {wanted.title}",
+            self._pages.say("consent", list=wanted.title),
             self._desk.clock(),
         )
         trapped = bool(told.get("website"))  # no person sees that field
         if not trapped and not self._reception.take(wish):
-            raise HTTPException(503, "too many are asking just now; try again in a minute")
-        return self._answer(request, 202, "asked")
+            raise HTTPException(503)
+        if _wants_json(request):
+            return JSONResponse({"status": "asked"}, 202)
+        return self._page("asked", request, 202)
 
     # --- links that were mailed: looking changes nothing, a press does
 
@@ -318,7 +332,7 @@ class Service:
         file = self._site / name
         known = await asyncio.to_thread(self._desk.holder, token)
         if known is None or name not in NAMES or not file.is_file():
-            raise HTTPException(404, "there is nothing at this address")
+            raise HTTPException(404)
         address = f"{self._desk.tokens.service}private/{token}/{name}"
         feed = await asyncio.to_thread(lambda: privately(file.read_bytes(), name, address))
         headers = {
@@ -334,7 +348,7 @@ class Service:
     async def bounces(self, request: Request) -> Response:
         """A message that came back, from the mail server that got it."""
         if self._bounced is None or not _bears(request, self._secrets.bounces):
-            raise HTTPException(404, "there is nothing at this address")
+            raise HTTPException(404)
         message = await _body(request, BOUNCE)
         understood = await asyncio.to_thread(self._bounced, message)
         self._count("bounce", understood)
@@ -352,7 +366,7 @@ class Service:
         host = request.client.host if request.client else ""
         local = _here(host) and "x-forwarded-for" not in request.headers
         if not (_bears(request, self._secrets.metrics) or (local and not self._secrets.metrics)):
-            raise HTTPException(404, "there is nothing at this address")
+            raise HTTPException(404)
         lines = ["# TYPE simulcast_events_total counter"]
         lines += [
             f'simulcast_events_total{{what="{what}",how="{how}"}} {number}'
@@ -378,30 +392,33 @@ class Service:
             if kind in ("application/x-www-form-urlencoded", "") or not body:
                 return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50)
         except (ValueError, RecursionError):
-            raise HTTPException(400, "the form cannot be read") from None
-        raise HTTPException(415, "send a form, or JSON")
+            raise HTTPException(400) from None
+        raise HTTPException(415)
 
-    def _answer(self, request: Request, status: int, view: str, wrong: str = "") -> Response:
+    def _form_again(self, request: Request, wrong: str, told: Mapping[str, str]) -> Response:
+        """The form as it was filled in, and what is wrong with it."""
         if _wants_json(request):
-            return JSONResponse({"error": wrong} if wrong else {"status": view}, status)
-        return self._page(view, request, status, wrong=wrong)
+            return JSONResponse({"error": wrong, "message": self._pages.say(wrong)}, 400)
+        typed = {name: told.get(name, "") for name in ("email", "name", "list")}
+        return self._page("form", request, 400, wrong=wrong, typed=typed)
 
     def _page(self, view: str, request: Request, status: int = 200, **values: Any) -> Response:
         deep = request.url.path.count("/") - 1
         return HTMLResponse(self._pages.page(view, deep, **values), status)
 
-    def _problem(self, request: Request, status: int, words: str) -> Response:
+    def _problem(self, request: Request, status: int, view: str) -> Response:
         if _wants_json(request):
-            return JSONResponse({"error": words}, status)
-        return self._page("problem", request, status, what=words[:1].upper() + words[1:])
+            words = f"{self._pages.say(view)}. {self._pages.say(view + '_is')}"
+            return JSONResponse({"error": view, "message": words}, status)
+        return self._page(view, request, status)
 
     async def _refused(self, request: Request, error: HTTPException) -> Response:
-        answer = self._problem(request, error.status_code, error.detail)
+        answer = self._problem(request, error.status_code, REFUSALS[error.status_code])
         answer.headers.update(error.headers or {})
         return answer
 
     async def _failed(self, request: Request, error: Exception) -> Response:
-        return self._problem(request, 500, "something went wrong here; it was noted")
+        return self._problem(request, 500, "not_now")
 
     def _title(self, name: str) -> str:
         found = self._desk.publication.lists.get(name)
@@ -412,14 +429,14 @@ async def _body(request: Request, most: int) -> bytes:
     """All of a request's body; one that is larger is refused as soon as that is known."""
     try:
         if int(request.headers.get("content-length", "0")) > most:
-            raise HTTPException(413, "that is too much at once", {"Connection": "close"})
+            raise HTTPException(413, headers={"Connection": "close"})
         read = bytearray()
         async for piece in request.stream():
             read += piece
             if len(read) > most:
-                raise HTTPException(413, "that is too much at once", {"Connection": "close"})
+                raise HTTPException(413, headers={"Connection": "close"})
     except (ClientDisconnect, ValueError):
-        raise HTTPException(400, "the form cannot be read") from None
+        raise HTTPException(400) from None
     return bytes(read)
 
 

@@ -73,7 +73,7 @@ def rows(full: bool) -> Iterator[Row]:
         found = json.loads(sentences.with_suffix(".found").read_text())
     seconds = times[-1][1]
     yield Row(
-        f"{seconds / 60:.0f} minutes of recording aligned: times real time",
+        f"{seconds / 60:.0f} min of a recording aligned: times real time",
         f"{ours.wall:.0f} s",
         f"{seconds:.0f} s",
         seconds / ours.wall,

@@ -276,8 +276,8 @@ def _documents(one: Season, made: Mapping[str, Artifacts]) -> Iterator[Artifact]
     for page in pages(one.listings, one.of.feeds.page):
         own = {listing.slug: made[listing.slug] for listing in page.listings}
         yield from archive.function(one.of, page, own, one.desk.files)
-    yield from feed.function(one.of, one.listings, made)
-    yield from podcast.function(one.of, one.listings, made, one.desk.files)
+    yield from feed.function(one.of, one.listings, made, desks.TEMPLATES)
+    yield from podcast.function(one.of, one.listings, made, one.desk.files, desks.TEMPLATES)
 
 
 def _kept(folder: Path, one: Artifact) -> Made:
