@@ -74,6 +74,7 @@ class Letter:
     book: Ledger
     served: Running
     desk: Desk
+    service: Service
     time: dict[str, datetime] = field(default_factory=lambda: {"now": NOW})
 
     # --- what a reader does
@@ -153,7 +154,17 @@ def serving(root: Path, limits: Limits | None = None, **options: Any) -> Iterato
         def erased(address: str) -> None:
             erase(outbox, address)
 
-        desk = Desk(book, publication, URL, Maildir(outbox), pages, lambda: time["now"], erased)
+        per_address = options.pop("per_address", PLENTY)
+        desk = Desk(
+            book,
+            publication,
+            URL,
+            Maildir(outbox),
+            pages,
+            lambda: time["now"],
+            erased,
+            per_address=per_address,
+        )
         folder = root / "build/site"
         app = Service(
             site(folder, service=URL),
@@ -164,10 +175,10 @@ def serving(root: Path, limits: Limits | None = None, **options: Any) -> Iterato
             log=events.put,
             bounced=options.pop("bounced", None),
             secrets=Secrets("a-bounce-secret", "a-metrics-secret"),
-            limits=limits or Limits(PLENTY, PLENTY, PLENTY, PLENTY),
+            limits=limits or Limits(PLENTY, PLENTY, PLENTY),
         )
         with running(app, events, **options) as served:
-            yield Letter(root, book, served, desk, time)
+            yield Letter(root, book, served, desk, app, time)
 
 
 def as_json(answer: Answer) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import statistics
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,8 @@ import pytest
 
 from pipeline.delivery import people
 from pipeline.delivery.tokens import Tokens
-from pipeline.web.service import FORM, Limits
+from pipeline.web.office import PER_ADDRESS
+from pipeline.web.service import FORM, Limits, Secrets
 from tests.publications import BODY, front_matter, write
 from tests.readers import (
     HOST,
@@ -99,6 +103,36 @@ def test_a_name_injects_nothing_and_stands_in_no_mail_to_a_stranger(
     assert len(known.name) <= 100
 
 
+def test_half_a_letter_is_refused_and_stops_nobody_behind_it(letter: Letter) -> None:
+    for field in (
+        '{"email": "ada@example.org", "name": "\\ud800"}',
+        '{"email": "\\udfff@example.org"}',
+    ):
+        answer = letter.served.ask(
+            "/subscribe", "POST", field, Host=HOST, Content_Type="application/json"
+        )
+        assert answer.status == 400
+    assert letter.subscribe("bob@example.org").status == 202
+    assert [one["To"] for one in letter.mails()] == ["bob@example.org"]
+
+
+def test_a_wish_that_nobody_can_grant_stops_nobody_behind_it(
+    letter: Letter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant = letter.desk.grant
+
+    def stumbles(wish: Any) -> str:
+        if wish.name == "Eve":
+            raise ZeroDivisionError(wish.address)
+        return grant(wish)
+
+    monkeypatch.setattr(letter.desk, "grant", stumbles)
+    letter.post("/subscribe", {"email": ADA, "name": "Eve"})
+    assert "ada@" not in str(letter.served.told("ZeroDivisionError"))
+    letter.subscribe("bob@example.org")
+    assert [one["To"] for one in letter.mails()] == ["bob@example.org"]
+
+
 # --- tokens ----------------------------------------------------------------------------------------
 
 
@@ -150,6 +184,24 @@ def test_a_link_expires(letter: Letter) -> None:
         assert answer.status == 403
         assert b"expired" in answer.body
     assert letter.state(ADA) == "unconfirmed"
+
+
+def test_a_link_to_all_that_is_known_expires_and_one_to_leave_does_not(letter: Letter) -> None:
+    confirmed(letter)
+    letter.subscribe(ADA)
+    chosen = link(letter.mails(ADA)[-1], "preferences")
+    links_of = letter.desk.tokens.links("readers", letter.time["now"])
+    assert links_of is not None
+    mailed = [address.removeprefix(URL.rstrip("/")) for address in links_of(1)]
+    assert mailed[1] == chosen
+    letter.later(days=365)
+    assert letter.get(chosen).status == 200
+    letter.later(days=365)
+    for answer in (letter.get(chosen), letter.post(chosen, {"do": "export"})):
+        assert answer.status == 403
+        assert ADA.encode() not in answer.body
+    assert letter.post(mailed[0]).status == 200
+    assert letter.state(ADA) == "unsubscribed"
 
 
 def test_guesses_run_out(tmp_path: Path) -> None:
@@ -216,6 +268,15 @@ def test_the_time_of_an_answer_tells_nobody_who_is_subscribed(
     go_on.set()
 
 
+def test_figures_are_for_nobody_where_no_secret_is_named(
+    letter: Letter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They tell what became of a sign-up, and a proxy asks from this very machine."""
+    monkeypatch.setattr(letter.service, "_secrets", Secrets())
+    for headers in ({}, {"Authorization": "Bearer "}, {"Host": "127.0.0.1"}):
+        assert letter.get("/metrics", **headers).status == 404
+
+
 # --- too much --------------------------------------------------------------------------------------
 
 
@@ -235,7 +296,7 @@ def statuses(port: int, requests: int, request: bytes) -> list[int]:
 
 
 def test_ten_thousand_sign_ups_from_one_client_are_ten(tmp_path: Path) -> None:
-    with serving(built(tmp_path), Limits(anything=PLENTY)) as letter:
+    with serving(built(tmp_path), Limits(anything=PLENTY), per_address=PER_ADDRESS) as letter:
         body = b"email=victim@example.org"
         request = (
             f"POST /subscribe HTTP/1.1\r\nHost: {HOST}\r\nX-Forwarded-For: 203.0.113.9\r\n"
@@ -251,7 +312,7 @@ def test_ten_thousand_sign_ups_from_one_client_are_ten(tmp_path: Path) -> None:
 
 
 def test_nobody_is_mailed_again_and_again_however_many_ask(tmp_path: Path) -> None:
-    with serving(built(tmp_path), Limits(PLENTY, PLENTY, PLENTY), behind_proxy=True) as letter:
+    with serving(built(tmp_path), per_address=PER_ADDRESS, behind_proxy=True) as letter:
         for number in range(9):
             letter.later(seconds=1)
             letter.post("/subscribe", {"email": ADA}, X_Forwarded_For=f"198.51.100.{number}")
@@ -310,6 +371,22 @@ def test_a_poisoned_host_is_refused_and_stands_in_no_mail(letter: Letter, host: 
     (message,) = letter.mails()
     assert "evil" not in message.as_string()
     assert links(message)
+
+
+def test_two_hosts_are_none(letter: Letter) -> None:
+    for second in (HOST, "evil.example"):
+        head = f"GET /subscribe HTTP/1.1\r\nHost: {HOST}\r\nHost: {second}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", letter.served.port), timeout=10) as line:
+            line.sendall(head.encode())
+            assert line.recv(64).startswith(b"HTTP/1.1 400")
+
+
+def test_a_proxy_that_is_not_believed_is_told_of_once(letter: Letter) -> None:
+    for _ in range(2):
+        letter.get("/subscribe", X_Forwarded_For="203.0.113.9")
+    letter.get("/unsubscribe/x")
+    events = [letter.served.events.get(timeout=20) for _ in range(4)]
+    assert ["--behind-proxy" in str(one) for one in events].count(True) == 1
 
 
 def test_a_page_elsewhere_submits_nothing(letter: Letter) -> None:
@@ -399,6 +476,60 @@ def test_bounces_are_taken_from_who_names_the_secret(tmp_path: Path) -> None:
         large = b"x" * (3 << 20)
         assert letter.served.ask("/bounces", "POST", large, Host=HOST, **right).status == 413
     assert taken == [b"DSN"]
+
+
+# --- the ledger is away ----------------------------------------------------------------------------
+
+
+def test_who_asks_while_the_ledger_is_in_use_is_told_to_come_again_and_files_are_served(
+    letter: Letter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = confirmed(letter)
+    leave = f"/unsubscribe/{letter.desk.tokens.token('unsubscribe', number, 'readers')}"
+    monkeypatch.setattr(letter.book, "_patience", 0.2)
+    with (
+        letter.book.transaction(),
+        ThreadPoolExecutor(30) as many,
+    ):  # one writer, as long as it likes
+        waiting = [many.submit(letter.post, leave) for _ in range(30)]
+        assert letter.get("/atom.xml").status == 200
+        assert letter.get("/healthz").status == 503
+        answers = [one.result(20) for one in waiting]
+    assert {one.status for one in answers} == {503}
+    assert answers[0].headers["retry-after"]
+    assert b"Not just now" in answers[0].body
+    letter.later(seconds=2)
+    assert letter.get("/healthz").status == 200
+    assert letter.post(leave).status == 200
+
+
+def test_a_ledger_that_was_taken_away_is_not_begun_anew(letter: Letter) -> None:
+    number = confirmed(letter)
+    leave = f"/unsubscribe/{letter.desk.tokens.token('unsubscribe', number, 'readers')}"
+    file = letter.root / ".simulcast/ledger.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    kept = file.rename(file.with_name("kept.db"))
+    assert letter.post(leave).status == 503
+    assert letter.get("/private/x/rss.xml").status == 503
+    assert letter.get("/healthz").status == 503
+    assert not file.exists()
+    kept.rename(file)
+    letter.later(seconds=2)
+    assert letter.get("/healthz").status == 200
+    assert letter.post(leave).status == 200
+    assert letter.state(ADA) == "unsubscribed"
+
+
+def test_however_many_want_to_know_whether_all_is_well_the_ledger_is_asked_once_a_second(
+    letter: Letter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr(letter.desk, "alive", lambda: asked.append(1))
+    assert {letter.get("/healthz").status for _ in range(20)} == {200}
+    letter.later(seconds=1)
+    letter.get("/healthz")
+    assert len(asked) == 2
 
 
 # --- to be forgotten -------------------------------------------------------------------------------

@@ -346,6 +346,21 @@ def test_headers_without_end_are_refused(served: Running) -> None:
     "sent",
     [
         b"GET / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\ncontent-length: 3\r\n\r\n0\r\n\r\n",
+        *(
+            b"POST / HTTP/1.1\r\nhost: x\r\n" + field + b"\r\n\r\nhello"
+            for field in (
+                b"content-length: abc",
+                b"content-length: -5",
+                b"content-length: +5",
+                b"content-length: 1_0",
+                b"content-length: 99999999999999999999999999",
+                b"content-length: 5\r\ncontent-length: 6",
+                b"transfer-encoding: xchunked",
+                b"transfer-encoding: chunked\r\n\r\nffffffffffffffffff",
+                b"x : a",
+                b"x: a\r\n b",
+            )
+        ),
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
         b"GET /\x00 HTTP/1.1\r\nhost: x\r\n\r\n",
         b"GET / HTTP/9.9\r\nhost: x\r\n\r\n",

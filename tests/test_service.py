@@ -194,6 +194,7 @@ def test_the_site_lies_beside_it(letter: Letter) -> None:
 
 def test_whether_all_is_well(letter: Letter) -> None:
     assert as_json(letter.get("/healthz")) == {"status": "ok"}
+    letter.later(seconds=2)
     letter.book.engine.dispose()
     (letter.root / ".simulcast/ledger.db").write_bytes(b"no database at all" * 100)
     assert letter.get("/healthz").status == 503

@@ -25,7 +25,7 @@ TWO = SILENT.replace('url = "https://small', 'theme = "{theme}"\nurl = "https://
     '\n[lists.extras]\ntitle = "Extras"\ndescription = "Now and then."\nopt_in = "single"\n'
 )
 ADA = "ada@example.org"
-FEW = Limits(PLENTY, PLENTY, (6, 1), PLENTY)
+FEW = Limits(PLENTY, PLENTY, (6, 1))
 
 
 def pages_of(letter: Letter) -> dict[str, Answer]:

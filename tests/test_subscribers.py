@@ -8,14 +8,16 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from pipeline.delivery import people, subscriptions
 from pipeline.delivery.addresses import AddressError
+from pipeline.delivery.asking import may_be_asked
 from pipeline.delivery.ledger import Ledger
 from pipeline.delivery.people import Added, Consent, Entry
 from pipeline.delivery.subscribers import Imported, export_csv, import_csv
 from pipeline.delivery.subscriptions import Preferences
-from pipeline.delivery.tables import metadata
+from pipeline.delivery.tables import asked, metadata
 from pipeline.delivery.tokens import TokenError, Tokens
 from pipeline.delivery.transport import Outcome
 from pipeline.errors import SimulcastError
@@ -389,3 +391,24 @@ def test_no_failure_of_the_ledger_shows_an_address(ledger: Ledger) -> None:
     with pytest.raises(SimulcastError) as failed:
         people.remove(ledger, "readers", readers(1)[0], NOW)
     assert readers(1)[0] not in str(failed.value) + repr(failed.value.__cause__)
+
+
+def test_strangers_have_an_address_written_to_so_often_by_all_processes_together(
+    database: Path | str,
+) -> None:
+    at, three_a_day = NOW, (3, 3 / 24)
+    address = "ada@example.org"
+    found = []
+    for hour in (0, 0, 1, 1, 7, 8, 8):  # each time by a process that has just begun
+        with Ledger.open(database) as book:
+            moment = at + timedelta(hours=hour)
+            found.append(may_be_asked(book, address, moment, *three_a_day))
+    assert found == [True, True, True, False, False, True, False]
+    with Ledger.open(database) as book:
+        assert not may_be_asked(book, "ADA@example.org", at + timedelta(hours=8), *three_a_day)
+        assert may_be_asked(book, "bob@example.org", at + timedelta(hours=8), *three_a_day)
+        assert may_be_asked(book, "bob@example.org", at + timedelta(days=9), *three_a_day)
+        with book.transaction() as connection:
+            assert connection.execute(select(asked.c.digest)).scalars().all() == [
+                book.digest("asked", "bob@example.org")
+            ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -40,9 +41,10 @@ if TYPE_CHECKING:
 def serve(session: Session, host: str, port: int, behind_proxy: bool) -> None:
     """Serve build/site, the subscribe form, the links of every mail and private feeds, until Ctrl-C.
 
-    It works out of what was built and published; "simulcast publish" may run meanwhile. Its log is a line of JSON an
-    event on standard error and names no address. Secrets: SIMULCAST_BOUNCE_SECRET lets a mail server POST to /bounces,
-    SIMULCAST_METRICS_SECRET is asked for at /metrics from other machines.
+    It works out of what was built and published; "simulcast publish" may run meanwhile. One process is meant to do: it
+    counts in memory how often each client asks. How often an address is written to is counted in the ledger, for all
+    processes and through every restart. Its log is a line of JSON an event on standard error and names no address.
+    Secrets: SIMULCAST_BOUNCE_SECRET lets a mail server POST to /bounces, SIMULCAST_METRICS_SECRET opens /metrics.
     """
     from pipeline import config
     from pipeline.web.serving import listening, server
@@ -66,6 +68,9 @@ def serve(session: Session, host: str, port: int, behind_proxy: bool) -> None:
             f"Note: no [service] url in content/publication.toml, so its mails link to {address}",
             err=True,
         )
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C: all is closed, exit code 0
     try:
         server(app, log=log, behind_proxy=behind_proxy).run(sockets=[socket])
     except KeyboardInterrupt:
@@ -110,7 +115,7 @@ def application(
     def erased(address: str) -> None:
         erase(session.root / OUTBOX, address)
 
-    book: Ledger = ledger(session)
+    book: Ledger = ledger(session, patience=3)
     how = dispatch(session, publication, book)
     pages = Pages(session.root, publication)
     desk = Desk(

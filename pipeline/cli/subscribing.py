@@ -23,12 +23,15 @@ OUTBOX = Path("build") / "outbox"
 _list = click.option("--list", "name", default="", help="The list; needed where there are several.")
 
 
-def ledger(session: Session) -> Ledger:
-    """The publication's ledger, made if it is not there: a file of its own, or in the database that is named."""
+def ledger(session: Session, patience: float = 30) -> Ledger:
+    """The publication's ledger, made if it is not there: a file of its own, or in the database that is named.
+
+    patience: seconds to wait for one that is in use.
+    """
     from pipeline.delivery.ledger import Ledger
 
     where = database(session) or session.root / LEDGER
-    return Ledger.open(where, os.environ.get("SIMULCAST_SECRET_KEY", ""))
+    return Ledger.open(where, os.environ.get("SIMULCAST_SECRET_KEY", ""), patience)
 
 
 def database(session: Session) -> str:

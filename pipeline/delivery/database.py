@@ -5,18 +5,31 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, make_url, select
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
 
 from pipeline.delivery.tables import VERSION, metadata, settings, versions
 from pipeline.errors import OutsideError, SimulcastError
+
+PATIENCE = 30.0
+"""Seconds to wait for a database that others use."""
 
 
 class Database:
@@ -29,21 +42,20 @@ class Database:
     secret: bytes
     """What signs links and names messages."""
 
-    def __init__(self, engine: Engine, name: str) -> None:
-        self.engine, self.name = engine, name
+    def __init__(self, engine: Engine, name: str, patience: float = PATIENCE) -> None:
+        self.engine, self.name, self._patience = engine, name, patience
         # SQLite has one writer, and who waits for it sleeps longer and longer; our own threads wait in line instead.
-        sqlite = engine.dialect.name == "sqlite"
-        self._in_line: AbstractContextManager[object] = Lock() if sqlite else nullcontext()
+        self._line = Lock() if engine.dialect.name == "sqlite" else None
 
     @classmethod
-    def open(cls, where: Path | str, secret: str = "") -> Self:
+    def open(cls, where: Path | str, secret: str = "", patience: float = PATIENCE) -> Self:
         """The ledger in a file, made if it is not there and readable by its owner alone, or at a postgresql:// address.
 
         secret: signs links and names messages; without one, a random one is made once and kept in the database.
+        patience: seconds to wait for a database that is in use or does not answer.
         """
-        found = cls(
-            engine_at(where), str(where) if isinstance(where, Path) else _without_password(where)
-        )
+        name = str(where) if isinstance(where, Path) else _without_password(where)
+        found = cls(engine_at(where, patience), name, patience)
         try:
             kept = found._prepare()
             found.secret = (secret or kept).encode()
@@ -70,7 +82,7 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """All that happens inside, or nothing; committed to the disk when it is left."""
         try:
-            with self._in_line, self.engine.begin() as connection:
+            with self._alone(), self.engine.begin() as connection:
                 yield connection
         except OperationalError as error:
             raise OutsideError(f"the ledger {self.name} failed: {error.orig}") from None
@@ -80,11 +92,23 @@ class Database:
             told = str(cause).partition("\n")[0] if cause else type(error).__name__
             raise SimulcastError(f"the ledger {self.name} is broken: {told}") from None
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._line is None:
+            yield
+            return
+        if not self._line.acquire(timeout=self._patience):
+            raise OutsideError(f"the ledger {self.name} failed: it is in use")
+        try:
+            yield
+        finally:
+            self._line.release()
+
     def scrub(self) -> None:
         """Leave nothing of what was erased in SQLite's log, though others have the file open."""
         if self.engine.dialect.name != "sqlite":
             return
-        with self._in_line, closing(self.engine.raw_connection()) as connection:
+        with self._alone(), closing(self.engine.raw_connection()) as connection:
             connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def digest(self, purpose: str, words: str) -> str:
@@ -113,13 +137,13 @@ class Database:
         return str(kept)
 
 
-def engine_at(where: Path | str) -> Engine:
+def engine_at(where: Path | str, patience: float = PATIENCE) -> Engine:
     """What speaks to the database in a file, which is made if it is not there, or at a postgresql:// address."""
-    return _sqlite(where) if isinstance(where, Path) else _postgresql(where)
+    return _sqlite(where, patience) if isinstance(where, Path) else _postgresql(where, patience)
 
 
-def _sqlite(path: Path) -> Engine:
-    engine = durable(path)
+def _sqlite(path: Path, patience: float) -> Engine:
+    engine = durable(path, patience)
 
     @event.listens_for(engine, "connect")
     def _plain(connection: Any, _record: Any) -> None:
@@ -132,17 +156,29 @@ def _sqlite(path: Path) -> Engine:
     return engine
 
 
-def durable(path: Path) -> Engine:
-    """A SQLite file that keeps what is committed through a loss of power, and lets readers read meanwhile."""
+def durable(path: Path, patience: float = PATIENCE) -> Engine:
+    """A SQLite file that keeps what is committed through a loss of power, and lets readers read meanwhile.
+
+    One that was taken away fails, rather than begin anew empty; one that was put in its place is opened.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
     except OSError as error:
         raise OutsideError(f"the ledger {path} cannot be opened: {error.strerror}") from error
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30}, hide_parameters=True)
+    url = URL.create(
+        "sqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"}
+    )
+    engine = create_engine(url, connect_args={"timeout": patience}, hide_parameters=True)
+
+    @event.listens_for(engine, "checkout")
+    def _still_there(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != _identity(path):
+            raise DisconnectionError
 
     @event.listens_for(engine, "connect")
-    def _durable(connection: Any, _record: Any) -> None:
+    def _durable(connection: Any, record: Any) -> None:
+        record.info["file"] = _identity(path)
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
@@ -152,7 +188,15 @@ def durable(path: Path) -> Engine:
     return engine
 
 
-def _postgresql(address: str) -> Engine:
+def _identity(path: Path) -> int:
+    """What a file keeps while it is the same one; 0 where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
+def _postgresql(address: str, patience: float) -> Engine:
     if not address.startswith(("postgresql://", "postgres://")):
         raise SimulcastError(
             "the database is none that is known; write postgresql://user@host/name, or leave it out"
@@ -162,7 +206,8 @@ def _postgresql(address: str) -> Engine:
         # A commit is on the server's disk when it is told, whatever the server's own setting.
         told = [*url.normalized_query.get("options", ()), "-c synchronous_commit=on"]
         url = url.update_query_dict({"options": " ".join(told)})
-        return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+        wait = {"connect_timeout": max(2, int(patience))}  # libpq takes 1 for 2
+        return create_engine(url, connect_args=wait, hide_parameters=True, pool_pre_ping=True)
     except (SQLAlchemyError, ValueError):
         raise SimulcastError(
             f"the address of the database, {_without_password(address)}, will not do"

@@ -66,7 +66,7 @@ class Dispatch:
 
     def written(self, frozen: Edition, number: int = 0) -> Segmented:
         """The same of an edition that the ledger does not know."""
-        links = self.tokens.links(frozen.mailing_list)
+        links = self.tokens.links(frozen.mailing_list, self.clock.moment())
 
         def letters(resolved: Edition) -> Letters:
             secret, bounces = self.tokens.secret, self.bounces

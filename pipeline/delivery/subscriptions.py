@@ -14,7 +14,7 @@ from pipeline.delivery.addresses import key, normalised
 from pipeline.delivery.database import Database
 from pipeline.delivery.people import Consent, Entry, Subscription
 from pipeline.delivery.tables import forgotten, lists, subscribers, subscriptions
-from pipeline.delivery.tokens import TokenError, Tokens
+from pipeline.delivery.tokens import TokenError, Tokens, lasting
 
 GOOD_FOR = timedelta(days=7)
 """How long a reader may take to confirm."""
@@ -59,6 +59,10 @@ def subscribe(
     meant it. So it is asked, whatever the list says, of an address that mail came back from.
     """
     one = normalised(address)
+
+    def chosen(number: int) -> str:
+        return tokens.token("preferences", number, name, lasting(consent.at))
+
     with book.transaction() as connection:
         digest = book.digest("forgotten", key(one))
         connection.execute(delete(forgotten).where(forgotten.c.digest == digest))
@@ -69,7 +73,7 @@ def subscribe(
             select(subscribers.c.suppressed).where(subscribers.c.id == number)
         )
         if state == "confirmed" and not barred:
-            return Asked("already", number, one, tokens.token("preferences", number, name))
+            return Asked("already", number, one, chosen(number))
         now: Literal["confirmed", "unconfirmed"] = (
             "confirmed" if opt_in == "single" and not barred else "unconfirmed"
         )
@@ -77,7 +81,7 @@ def subscribe(
         if called:
             _call(connection, number, called, unnamed=True)
     if now == "confirmed":
-        return Asked("welcome", number, one, tokens.token("preferences", number, name))
+        return Asked("welcome", number, one, chosen(number))
     expires = consent.at + GOOD_FOR
     return Asked("confirm", number, one, tokens.token("confirm", number, name, expires))
 

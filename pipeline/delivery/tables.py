@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -234,4 +235,12 @@ leases = Table(
     Column("name", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("until", BigInteger, nullable=False),
+)
+
+asked = Table(
+    "asked",
+    metadata,
+    # A keyed hash of an address that somebody gave on a form; gone once it may be written to as often as ever.
+    Column("digest", Text, primary_key=True),
+    Column("until", Double, nullable=False, index=True),
 )

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from itsdangerous import BadSignature, Signer
@@ -33,6 +33,12 @@ class Named:
 
     subscriber: int
     mailing_list: str
+
+
+def lasting(at: datetime) -> datetime:
+    """Until when a link to preferences is good that is mailed now: the end of next year, so a copy sent again has it
+    too."""
+    return datetime(at.year + 2, 1, 1, tzinfo=UTC)
 
 
 class Tokens:
@@ -73,15 +79,19 @@ class Tokens:
             return ""
         return f"{self.service}{purpose}/{self.token(purpose, subscriber, mailing_list, expires)}"
 
-    def links(self, mailing_list: str) -> Callable[[int], tuple[str, str]] | None:
-        """Gives a subscriber's addresses for leaving a list and for changing their mind; None without a service."""
+    def links(self, mailing_list: str, at: datetime) -> Callable[[int], tuple[str, str]] | None:
+        """Gives a subscriber's addresses for leaving a list and for changing their mind; None without a service.
+
+        Who leaves may do so by the oldest message; what shows all that is known of them expires.
+        """
         if not self.service:
             return None
+        until = lasting(at)
 
         def of(subscriber: int) -> tuple[str, str]:
             return (
                 self.url("unsubscribe", subscriber, mailing_list),
-                self.url("preferences", subscriber, mailing_list),
+                self.url("preferences", subscriber, mailing_list, until),
             )
 
         return of

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pipeline.delivery import notices, people, person, private, subscriptions
-from pipeline.delivery.addresses import key
+from pipeline.delivery.asking import may_be_asked
 from pipeline.delivery.database import Database
 from pipeline.delivery.dkim import Signer
 from pipeline.delivery.people import Consent
@@ -25,6 +23,10 @@ Erase = Callable[[str], None]
 """Takes an address out of what lies outside the database, when its owner asks to be forgotten."""
 
 
+PER_ADDRESS = (3, 3 / 24)
+"""How often strangers may have one address written to: at once, and in an hour."""
+
+
 class Desk:
     """The ledger, the mail and the clock of one publication. Every method may be called on any thread."""
 
@@ -38,17 +40,19 @@ class Desk:
         clock: Callable[[], datetime],
         erase: Erase,
         signers: Sequence[Signer] = (),
+        per_address: tuple[int, float] = PER_ADDRESS,
     ) -> None:
         self.book, self.publication, self.clock = book, publication, clock
         self.tokens = Tokens(book.secret, service)
         self.source = f"the form at {service}subscribe"
         self._pages, self._erase, self._signers = pages, erase, signers
+        self._per_address = per_address
         self._connection = transport.connect()
 
     # --- who asks for a list
 
-    def folded(self, address: str) -> str:
-        return hmac.digest(self.book.secret, key(address).encode(), hashlib.sha256).hex()
+    def admit(self, wish: Wish) -> bool:
+        return may_be_asked(self.book, wish.address, wish.at, *self._per_address)
 
     def grant(self, wish: Wish) -> str:
         """Put the address down as asking, and write to it; raises OutsideError where that cannot be done now."""

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Protocol
 
 from pipeline.errors import OutsideError
-from pipeline.web.limits import Limit
 
 WAITING = 10_000
 """Wishes that may wait; above that everyone is told to come again."""
@@ -36,8 +35,8 @@ class Office(Protocol):
         """Which mail was sent: "confirm", "welcome" or "already"."""
         ...
 
-    def folded(self, address: str) -> str:
-        """What is counted instead of an address."""
+    def admit(self, wish: Wish) -> bool:
+        """Count a wish, and whether its address was not written to too often already."""
         ...
 
 
@@ -47,8 +46,8 @@ class Reception:
     The answer to a form is written before anybody looks whether the address is known, so its time tells nothing.
     """
 
-    def __init__(self, office: Office, per_address: Limit, count: Callable[[str], None]) -> None:
-        self._office, self._per_address, self._count = office, per_address, count
+    def __init__(self, office: Office, count: Callable[[str], None]) -> None:
+        self._office, self._count = office, count
         self._waiting: asyncio.Queue[tuple[Wish, int]] = asyncio.Queue(WAITING)
 
     def take(self, wish: Wish) -> bool:
@@ -71,16 +70,19 @@ class Reception:
 
     async def _next(self) -> None:
         wish, tries = await self._waiting.get()
-        if tries == 1 and self._per_address.wait(self._office.folded(wish.address)):
-            self._count("held")  # a stranger may not have us write to somebody again and again
-            return
         try:
-            self._count(await asyncio.to_thread(self._office.grant, wish))
+            # A stranger may not have us write to somebody again and again.
+            if tries == 1 and not await asyncio.to_thread(self._office.admit, wish):
+                self._count("held")
+            else:
+                self._count(await asyncio.to_thread(self._office.grant, wish))
         except OutsideError:
             self._count("failed")
             if tries < TRIES:
                 loop = asyncio.get_running_loop()
                 loop.call_later(PATIENCE * tries, self._again, wish, tries + 1)
+        except Exception as error:  # of one wish: those behind it are still granted
+            self._count(type(error).__name__)
 
     def _again(self, wish: Wish, tries: int) -> None:
         try:

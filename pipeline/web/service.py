@@ -8,11 +8,12 @@ import hmac
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from starlette.applications import Starlette
@@ -24,7 +25,7 @@ from starlette.routing import Route
 from pipeline.delivery.addresses import AddressError, normalised
 from pipeline.delivery.edition import one_line
 from pipeline.delivery.tokens import TokenError
-from pipeline.errors import SimulcastError
+from pipeline.errors import OutsideError, SimulcastError
 from pipeline.feeds.private import NAMES
 from pipeline.feeds.private import private as privately
 from pipeline.web.files import Folder, Receive, Scope, Send
@@ -41,6 +42,15 @@ BOUNCE = 2 << 20
 """Bytes of a message that came back."""
 NAME = 100
 """Letters of a name."""
+
+CLERKS = 8
+"""Threads that ask the ledger."""
+IN_LINE = 500
+"""Requests that wait for one of them; above that, and after PATIENCE seconds, one is told to come again."""
+PATIENCE = 5.0
+AGAIN = {"Retry-After": "10"}
+
+Answer = TypeVar("Answer")
 
 REFUSALS = {
     400: "unreadable",
@@ -66,7 +76,6 @@ class Limits:
     sign_ups: tuple[int, float] = (10, 30)
     anything: tuple[int, float] = (120, 3600)
     guesses: tuple[int, float] = (20, 120)
-    per_address: tuple[int, float] = (3, 3 / 24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +108,11 @@ class Service:
         self._sign_ups = Limit(*limits.sign_ups, seconds)
         self._anything = Limit(*limits.anything, seconds)
         self._guesses = Limit(*limits.guesses, seconds)
-        per_address = Limit(*limits.per_address, seconds)
-        self._reception = Reception(desk, per_address, self._mailed)
+        self._reception = Reception(desk, self._mailed)
+        self._clerks = ThreadPoolExecutor(CLERKS, "ledger")
+        self._in_line = 0
+        self._well = (float("-inf"), True)
+        self._warned = False
         self._origins, self._hosts = _ours(desk.publication.url, desk.tokens.service)
         self._headers = {
             **EVERYWHERE,
@@ -190,6 +202,7 @@ class Service:
             finally:
                 working.cancel()
                 await asyncio.gather(working, return_exceptions=True)
+                self._clerks.shutdown()
 
         both = ["GET", "POST"]
         routes = [
@@ -225,18 +238,43 @@ class Service:
                 return self._problem(request, 403, error.why)
             except SimulcastError as error:  # the ledger is away, locked or broken
                 self._log({"event": "error", "kind": type(error).__name__, "where": "the ledger"})
-                raise HTTPException(503, headers={"Retry-After": "60"}) from None
+                raise HTTPException(503, headers=AGAIN) from None
 
         return passed
 
+    async def _ask(self, work: Callable[..., Answer], *about: Any) -> Answer:
+        """Have the ledger asked by a thread of its own, as soon as one is free: the files wait for none of it."""
+        if self._in_line >= IN_LINE:
+            raise HTTPException(503, headers=AGAIN)
+        late = self._seconds() + PATIENCE
+
+        def in_turn() -> Answer:
+            if self._seconds() > late:
+                raise OutsideError("the ledger was in use for too long")
+            return work(*about)
+
+        self._in_line += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._clerks, in_turn)
+        finally:
+            self._in_line -= 1
+
     def _be_asked_by_name(self, request: Request) -> None:
         """Refuse a request for another host: nothing here is made from that name, and nothing is to be."""
-        host = _host(request.headers.get("host", ""))
+        named = request.headers.getlist("host")
+        if len(named) > 1:  # a proxy may have read the other one (RFC 9112 §3.2)
+            raise HTTPException(400)
+        host = _host(next(iter(named), ""))
         if host not in self._hosts and not _here(host):
             raise HTTPException(421)
 
     def _be_few(self, request: Request, limit: Limit) -> None:
-        wait = limit.wait(client(request.client.host if request.client else ""))
+        host = request.client.host if request.client else ""
+        if "x-forwarded-for" in request.headers and _here(host) and not self._warned:
+            self._warned = True
+            about = "a proxy asks for others and is not believed, so all of them count as one client: --behind-proxy"
+            self._log({"event": "warning", "about": about})
+        wait = limit.wait(client(host))
         if wait:
             headers = {"Retry-After": str(int(wait) + 1)}
             raise HTTPException(429, headers=headers)
@@ -291,7 +329,7 @@ class Service:
             named = self._desk.tokens.read("confirm", token, self._desk.clock())
             return self._page("confirm", request, what=self._title(named.mailing_list))
         await self._form(request)
-        name = await asyncio.to_thread(self._desk.confirm, token)
+        name = await self._ask(self._desk.confirm, token)
         return self._page("confirmed", request, what=self._title(name))
 
     async def unsubscribe(self, request: Request) -> Response:
@@ -301,27 +339,27 @@ class Service:
             named = self._desk.tokens.read("unsubscribe", token, self._desk.clock())
             return self._page("unsubscribe", request, what=self._title(named.mailing_list))
         await _body(request, FORM)
-        name = await asyncio.to_thread(self._desk.unsubscribe, token)
+        name = await self._ask(self._desk.unsubscribe, token)
         return self._page("unsubscribed", request, what=self._title(name))
 
     async def preferences(self, request: Request) -> Response:
         token = request.path_params["token"]
         if request.method != "POST":  # HEAD too: looking changes nothing
-            found = await asyncio.to_thread(self._desk.preferences, token)
+            found = await self._ask(self._desk.preferences, token)
             return self._page("preferences", request, states=found.lists, called=found.name)
         told = await self._fields(request)
         wish = told.get("do", ["save"])[-1]
         if wish == "export":
-            known = await asyncio.to_thread(self._desk.known, token)
+            known = await self._ask(self._desk.known, token)
             headers = {"Content-Disposition": 'attachment; filename="known-of-me.json"'}
             return JSONResponse(known, headers=headers)
         if wish == "forget":
-            await asyncio.to_thread(self._desk.forget, token)
+            await self._ask(self._desk.forget, token)
             return self._page("forgotten", request)
         chosen = set(told.get("list", ()))
         wanted = {name: name in chosen for name in self._desk.publication.lists}
         called = one_line(told.get("name", [""])[-1])[:NAME]
-        found = await asyncio.to_thread(self._desk.prefer, token, wanted, called)
+        found = await self._ask(self._desk.prefer, token, wanted, called)
         return self._page("saved", request, states=found.lists, called=found.name)
 
     # --- feeds of one's own
@@ -330,7 +368,7 @@ class Service:
         """A feed at an address of its subscriber's own; no answer tells a revoked token from a made-up one."""
         token, name = request.path_params["token"], request.path_params["name"]
         file = self._site / name
-        known = await asyncio.to_thread(self._desk.holder, token)
+        known = await self._ask(self._desk.holder, token)
         if known is None or name not in NAMES or not file.is_file():
             raise HTTPException(404)
         address = f"{self._desk.tokens.service}private/{token}/{name}"
@@ -350,22 +388,27 @@ class Service:
         if self._bounced is None or not _bears(request, self._secrets.bounces):
             raise HTTPException(404)
         message = await _body(request, BOUNCE)
-        understood = await asyncio.to_thread(self._bounced, message)
+        understood = await self._ask(self._bounced, message)
         self._count("bounce", understood)
         return JSONResponse({"understood": understood})
 
     async def healthz(self, request: Request) -> Response:
-        try:
-            await asyncio.to_thread(self._desk.alive)
-        except SimulcastError:
-            return JSONResponse({"status": "the ledger does not answer"}, 503)
+        """Whether the ledger answers; it is asked once a second at most, however many want to know."""
+        asked, well = self._well
+        if self._seconds() - asked >= 1:
+            try:
+                await self._ask(self._desk.alive)
+                well = True
+            except SimulcastError:
+                well = False
+            self._well = (self._seconds(), well)
+        if not well:
+            return JSONResponse({"status": "the ledger does not answer"}, 503, AGAIN)
         return JSONResponse({"status": "ok"})
 
     async def metrics(self, request: Request) -> Response:
-        """Figures in the form that Prometheus reads, for who names the secret, or asks from this machine itself."""
-        host = request.client.host if request.client else ""
-        local = _here(host) and "x-forwarded-for" not in request.headers
-        if not (_bears(request, self._secrets.metrics) or (local and not self._secrets.metrics)):
+        """Figures in the form that Prometheus reads, for who names the secret: they tell what became of a sign-up."""
+        if not _bears(request, self._secrets.metrics):
             raise HTTPException(404)
         lines = ["# TYPE simulcast_events_total counter"]
         lines += [
@@ -388,6 +431,7 @@ class Service:
                 told = json.loads(body)
                 if not isinstance(told, dict):
                     raise ValueError
+                "".join(map(str, told.values())).encode()  # half a surrogate pair is no letter
                 return {str(name): [str(value)] for name, value in told.items()}
             if kind in ("application/x-www-form-urlencoded", "") or not body:
                 return parse_qs(body.decode("utf-8"), keep_blank_values=True, max_num_fields=50)
