@@ -92,6 +92,14 @@ def test_another_sentence_in_place_of_one_is_told_as_both() -> None:
     ]
 
 
+def test_sums_and_dates_are_the_same_however_a_recogniser_writes_them() -> None:
+    said = "It cost $13 billion on 5 June, 2026."
+    words = [Said(word, at, at + 0.9) for at, word in enumerate(said.split())]
+    written = "It cost thirteen billion dollars on the fifth of June, twenty twenty-six."
+    found = aligned([written], Overheard(tuple(words), ()))
+    assert (found.times, found.departures) == (((0, 7.9),), ())
+
+
 def test_what_a_voice_would_say_around_an_episode_no_recording_has_to() -> None:
     found = lay("one two three four five one two three four five").departures
     assert list(asked_for(found, [False, True, False])) == []

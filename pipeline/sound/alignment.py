@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 from pipeline.sound.matching import stretches
 from pipeline.sound.recognition import Overheard, Said
@@ -62,7 +62,7 @@ class Alignment:
 def aligned(sentences: Sequence[str], heard: Overheard) -> Alignment:
     """Lay what was heard against the sentences as they are spoken."""
     written = [(word, at) for at, one in enumerate(sentences) for word in _words(one)]
-    spoken = [(word, said) for said in heard.words for word in _words(_aloud(said.word))]
+    spoken = [pair for run in _runs(heard.words) for pair in _said(run)]
     begins = {place for place, (one, two) in enumerate(pairwise(written), 1) if one[1] != two[1]}
     found = stretches([word for word, _ in written], [word for word, _ in spoken], {0, *begins})
     matches = [_Match(len(_words(one))) for one in sentences]
@@ -108,11 +108,29 @@ def _words(text: str) -> list[str]:
     return [word.casefold() for word in _WORD.findall(re.sub(r"['’]", "", text))]
 
 
-def _aloud(word: str) -> str:
-    """A word that was heard as it is said: a recogniser writes 45% for forty-five per cent."""
+_NUMBERED = re.compile(
+    r"\W*(?:\S*\d\S*|hundred|thousand|million|billion|trillion|percent|January|February|March|April|May|June|July"
+    r"|August|September|October|November|December)\W*",
+    re.I,
+)
+
+
+def _runs(heard: Sequence[Said]) -> Iterator[list[Said]]:
+    """Words one by one; those of a number, a sum or a date together, for they are said together."""
+    for numbered, group in groupby(heard, key=lambda one: bool(_NUMBERED.fullmatch(one.word))):
+        run = list(group)
+        yield from [run] if numbered else ([one] for one in run)
+
+
+def _said(run: Sequence[Said]) -> Iterator[tuple[str, Said]]:
+    """The words of a run as they were said: a recogniser writes 5 June for the fifth of June, $1 for one dollar."""
     from pipeline.sound.spoken import Run, spoken
 
-    return spoken([Run(word)], {}, "en") if any(letter.isdigit() for letter in word) else word
+    text = " ".join(one.word for one in run)
+    numbered = any(letter.isdigit() for letter in text)
+    words = _words(spoken([Run(text)], {}, "en") if numbered else text)
+    for place, word in enumerate(words):
+        yield word, run[place * len(run) // len(words)]
 
 
 def _edges(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import MediaError
-from pipeline.sound.ffmpeg import Watch, run
+from pipeline.sound.ffmpeg import run
 from pipeline.sound.recording import checked
 
 if TYPE_CHECKING:
@@ -66,9 +66,16 @@ def missing() -> str:
 
 
 def overheard(
-    recording: Path, name: str, scratch: Path, threads: int, watch: Watch | None = None
+    recording: Path,
+    name: str,
+    scratch: Path,
+    threads: int,
+    watch: Callable[[float, float], None] | None = None,
 ) -> Overheard:
-    """Listen to a recording of any length. Raises MediaError: it cannot be used, and why."""
+    """Listen to a recording of any length; `watch` is told how many seconds of how many are heard.
+
+    Raises MediaError: it cannot be used, and why.
+    """
     import numpy
     from faster_whisper import WhisperModel
 
@@ -87,7 +94,7 @@ def overheard(
     for start, end in _stretches(levels):
         words += _words(model, samples[start * HOP : end * HOP], start * HOP / RATE)
         if watch:
-            watch(end * HOP / RATE)
+            watch(end * HOP / RATE, len(levels) * HOP / RATE)
     return Overheard(tuple(words), tuple(_pauses(levels)))
 
 

@@ -29,7 +29,7 @@ UNTIMED = (
 HAND = ': chapters: ["00:00 Opening", "12:30 The money"]'
 
 
-@stage(per="episode", libraries=LIBRARIES)
+@stage(per="episode", libraries=LIBRARIES, shown=".txt")
 def alignment(
     listing: Listing,
     script: Artifacts,
@@ -106,7 +106,7 @@ def overheard_in(
             recording.path,
             scratch,
             jobs,
-            lambda done: progress(done, done, "seconds heard"),
+            lambda done, total: progress(done, total, "seconds"),
         )
         to.write_text(json.dumps(asdict(heard)), "utf-8")
 
