@@ -73,14 +73,14 @@ def test_one_page_shows_every_medium(served: Running) -> None:
         "../light/email/01-first",
         "../dark/email/01-first",
         "../light/email/01-first/bare",
-        "../light/text/01-first",
-        "../light/feed/01-first",
-        "../light/podcast/01-first",
+        "../own/text/01-first",
+        "../own/feed/01-first",
+        "../own/podcast/01-first",
     ):
         assert f'src="{frame}"' in page
         assert served.ask(f"/~/{frame.removeprefix('../')}").status == 200, frame
-    for width in (375, 600):
-        assert f'data-medium="email" data-width="{width}"' in page
+    mail = page.partition('data-medium="email"')[2].partition("</section>")[0]
+    assert [mail.count(f'data-width="{width}"') for width in (375, 600)] == [2, 3]
     assert 'value="02-second"' in page
 
 
@@ -170,23 +170,19 @@ class Watching:
         self._line = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
         self._line.request("GET", f"/~/events/{slug}")
         self._events = self._line.getresponse()
-        self.heard()
+        self.first = self.heard()
 
-    def heard(self) -> int:
+    def heard(self) -> dict[str, Any]:
         while not (line := self._events.readline()).startswith(b"data: "):
             assert line, "the preview has stopped"
-        return int(line.removeprefix(b"data: "))
-
-    def state(self) -> dict[str, Any]:
-        found = json.loads(self.served.ask(f"/~/state/{self.slug}").body)
+        found = json.loads(line.removeprefix(b"data: "))
         assert isinstance(found, dict)
         return found
 
     def settled(self) -> dict[str, Any]:
         """The state when all is made that there was to make."""
-        self.heard()
-        while (state := self.state())["busy"]:
-            self.heard()
+        while (state := self.heard())["busy"]:
+            pass
         return state
 
     def close(self) -> None:
@@ -204,8 +200,12 @@ def watching(tmp_path: Path) -> Iterator[Watching]:
 def test_a_saved_word_is_shown_in_every_medium_that_has_it(
     tmp_path: Path, watching: Watching
 ) -> None:
-    before = watching.state()["marks"]
-    write(tmp_path, "content/01-first/episode.md", front_matter() + BODY + "\nA saved word.\n")
+    before = watching.first["marks"]
+    write(
+        tmp_path,
+        "content/01-first/episode.md",
+        front_matter() + BODY + PICTURE + "\nA saved word.\n",
+    )
     watching.heard()
     for path in ("site/01-first/", "email/01-first", "text/01-first", "feed/01-first"):
         assert b"A saved word." in watching.served.ask(f"/~/light/{path}").body, path
@@ -224,14 +224,50 @@ def test_a_mistake_is_told_and_what_was_good_stays_until_it_is_mended(
 ) -> None:
     good = (tmp_path / "content/01-first/episode.md").read_text()
     write(tmp_path, "content/01-first/episode.md", good + "\n::: pull\nnever closed\n")
-    watching.heard()
-    (error,) = watching.state()["errors"]
+    (error,) = watching.heard()["errors"]
     assert error.startswith("content/01-first/episode.md:")
     assert watching.served.ask("/~/light/email/01-first").status == 200
     watching.settled()
     write(tmp_path, "content/01-first/episode.md", good + "\nMended.\n")
     assert watching.settled()["errors"] == []
     assert b"Mended." in watching.served.ask("/~/light/email/01-first").body
+
+
+def test_an_episode_that_cannot_be_read_has_its_page_and_shows_what_was_good(
+    tmp_path: Path, watching: Watching
+) -> None:
+    good = (tmp_path / "content/01-first/episode.md").read_text()
+    write(tmp_path, "content/01-first/episode.md", good.replace("number: 1", "number: one"))
+    (error,) = watching.settled()["errors"]
+    assert error.startswith("content/01-first/episode.md:2: number: ")
+    page = watching.served.ask("/~/01-first/")
+    assert page.status == 200
+    assert b"../light/email/01-first" in page.body
+    assert watching.served.ask("/~/light/email/01-first").status == 200
+
+
+def test_a_publication_that_begins_broken_says_why(tmp_path: Path) -> None:
+    broken = front_matter().replace("number: 1", "number: one") + BODY
+    small(tmp_path, SILENT, e01_first=broken)
+    with previewing(tmp_path) as served:
+        assert served.ask("/~/").headers["location"] == "01-first/"
+        assert b"<iframe" not in served.ask("/~/01-first/").body
+        watching = Watching(served, "01-first")
+        [error] = watching.first["errors"]
+        assert error.startswith("content/01-first/episode.md:2: ")
+        write(tmp_path, "content/01-first/episode.md", front_matter() + BODY)
+        state = watching.settled()
+        watching.close()
+        assert state["errors"] == []
+        assert state["marks"]["desk"] != watching.first["marks"]["desk"]
+        assert b"<iframe" in served.ask("/~/01-first/").body
+
+
+def test_a_picture_that_was_saved_again_is_another(tmp_path: Path, watching: Watching) -> None:
+    before = watching.first["marks"]["looks"]
+    (tmp_path / "content/01-first/grey.png").write_bytes(png(9, 9))
+    assert watching.settled()["marks"]["looks"] != before
+    assert watching.served.ask("/01-first/grey.png").headers["cache-control"] == "no-cache"
 
 
 def test_what_check_finds_stands_beside_its_medium(tmp_path: Path, watching: Watching) -> None:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 SHOWN = ("page", "email", "entry")
 """What changes on the preview with each saved word; the voice reads it afterwards."""
 SLOW = "narration"
-EVERYTHING = "from pipeline.cli import main; main()"
+EVERYTHING = "import os; os.nice(10); from pipeline.cli import main; main()"
+"""The whole build gives way to the server and the browser that show the words."""
 
 
 @click.command()
@@ -62,7 +63,10 @@ def preview(session: Session, port: int, opens: bool, phone: bool) -> None:
         ) from error
 
     async def following() -> None:
-        await follow(seen, workshop.folders(), workshop.quick, workshop.whole)
+        await asyncio.gather(
+            asyncio.to_thread(workshop.warm),
+            follow(seen, workshop.folders(), workshop.quick, workshop.whole),
+        )
 
     app = application(seen, follow=following, key=key)
     address = f"http://127.0.0.1:{port}/~/"
@@ -101,7 +105,20 @@ class Workshop:
             desk.listings,
             tuple(map(str, report.errors)),
             tuple(map(_told, found)),
+            broken=tuple(report.broken),
         )
+
+    def warm(self) -> None:
+        """Load what the first saved word needs: the stages' libraries, and the templates they fill."""
+        desk = self._session.desk()
+        try:
+            desk.made |= self._made
+            for listing in desk.listings[-1:]:
+                for stage in at_once(desk.stages)[0]:
+                    if (stage.name, listing.slug) in desk.made:
+                        desk.call(stage, listing.slug)
+        finally:
+            desk.close()
 
     def folders(self) -> Sequence[Path]:
         """Where a saved file makes something stale."""
@@ -123,8 +140,9 @@ class Workshop:
         return {
             "publication": desk.publication,
             "listings": desk.listings,
+            "broken": tuple(desk.contents.errors),
             "errors": tuple(dict.fromkeys(errors)),
-            "busy": "making the rest …",
+            "busy": "making and checking the rest",
         }
 
     def _made_at_once(self, desk: Desk, slugs: Sequence[str]) -> Iterable[str]:
@@ -162,9 +180,13 @@ class Workshop:
 
     def _remember(self) -> None:
         """Know what was made beside this process; nothing is made here."""
+        from pipeline.runner import why
+
         desk = self._session.desk()
         try:
-            run(desk)
+            stages = [one for one in desk.stages.values() if one.per == "episode"]
+            for listing in desk.listings:
+                list(why(desk, stages, listing.slug))
             self._made = dict(desk.made)
         finally:
             desk.close()

@@ -12,7 +12,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.bench.rows import Row, shown
 
-SUBJECTS = ("start", "feeds", "ledger", "mailing", "mastering", "alignment", "speech", "serve")
+SUBJECTS = (
+    "start",
+    "feeds",
+    "ledger",
+    "mailing",
+    "mastering",
+    "alignment",
+    "speech",
+    "serve",
+    "preview",
+)
 """Modules beside this one; each has rows(full), which measures and yields what it found."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -15,20 +16,21 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from pipeline.model import Listing
 from pipeline.web.app import site
 from pipeline.web.files import Receive, Scope, Send
-from pipeline.web.headers import EVERYWHERE, NEVER, policy, type_of
+from pipeline.web.headers import EVERYWHERE, NEVER, PAGE, policy, type_of
 from pipeline.web.preview.frames import SCHEMES, heard, here, in_scheme, notes
-from pipeline.web.preview.seen import MEDIA, Seen
+from pipeline.web.preview.seen import MEDIA, Build, Seen
 
 HERE = Path(__file__).parent
 DESK = policy(frames="'self'") + "; frame-src 'self'"
 LETTER = "default-src 'none'; style-src 'unsafe-inline'; img-src {pictures}; font-src 'self'; frame-ancestors 'self'"
 """An email brings its styles with it; no script of it runs, and nothing is fetched from elsewhere."""
+KEPT = b"cache-control"
 FORCED = (".html", ".css")
 """What says how it looks by day and by night."""
 
@@ -53,7 +55,6 @@ def preview(seen: Seen, *, follow: Following | None = None, key: str = "") -> St
         routes=[
             Route("/~/", desk.newest),
             Route("/~/events/{slug}", desk.events),
-            Route("/~/state/{slug}", desk.state),
             Route("/~/looks/{name}", desk.looks),
             Route("/~/{scheme}/site/{path:path}", desk.site),
             Route("/~/{scheme}/email/{slug}", desk.email),
@@ -62,7 +63,7 @@ def preview(seen: Seen, *, follow: Following | None = None, key: str = "") -> St
             Route("/~/{scheme}/feed/{slug}", desk.feed),
             Route("/~/{scheme}/podcast/{slug}", desk.podcast),
             Route("/~/{slug}/", desk.episode),
-            Mount("/", site(seen.build / "site", frames="'self'")),
+            Mount("/", _fresh(site(seen.build / "site", frames="'self'"))),
         ],
         lifespan=life,
     )
@@ -88,34 +89,36 @@ class _Desk:
     # --- the desk itself
 
     async def newest(self, request: Request) -> Response:
-        listings = self._seen.now.listings
-        newest = max(listings, key=lambda one: (one.published, one.number), default=None)
-        if newest is None:
+        now = self._seen.now
+        newest = max(now.listings, key=lambda one: (one.published, one.number), default=None)
+        slug = newest.slug if newest else next(iter(now.broken), "")
+        if not slug:
             raise HTTPException(404, "There is no episode yet.")
-        return RedirectResponse(f"{newest.slug}/", 307)
+        return RedirectResponse(f"{slug}/", 307)
 
     async def episode(self, request: Request) -> Response:
-        listing = self._listing(request)
-        return self._page("episode.html", DESK, listing=listing, listings=self._seen.now.listings)
+        slug, now = self._slug(request), self._seen.now
+        values = {"slug": slug, "listing": now.listing(slug), "listings": now.listings}
+        return self._page("episode.html", DESK, broken=now.broken, **values)
 
     async def events(self, request: Request) -> Response:
-        """A line whenever something that is shown changed (server-sent events)."""
-        slug = self._listing(request).slug
+        """What was built and what is wrong with it, whenever that changed (server-sent events, each of them JSON)."""
+        slug = self._slug(request)
 
         async def lines() -> AsyncIterator[str]:
             with self._seen.viewed(slug):
-                async for number in self._seen.news():
-                    yield f"data: {number}\n\n"
+                async for build in self._seen.news():
+                    state = await asyncio.to_thread(self._state, slug, build)
+                    yield f"data: {json.dumps(state)}\n\n"
 
         return StreamingResponse(lines(), media_type="text/event-stream", headers=_headers(DESK))
 
-    async def state(self, request: Request) -> Response:
-        """What was built and what is wrong with it; of each medium a mark that changes when it does."""
-        listing, now = self._listing(request), self._seen.now
-        marks = await asyncio.to_thread(self._marks, listing)
-        faults = now.faults(listing.slug)
-        told = {"busy": now.busy, "errors": now.errors, "faults": faults, "marks": marks}
-        return JSONResponse({"number": self._seen.number, **told}, headers=_headers(DESK))
+    def _state(self, slug: str, build: Build) -> dict[str, Any]:
+        """As the desk is told of it: marks change when what they stand for does."""
+        listing = build.listing(slug)
+        marks = {"desk": _desk_mark(build), **(self._marks(listing) if listing else {})}
+        told = {"busy": build.busy, "errors": build.errors}
+        return {**told, "faults": build.faults(slug), "marks": marks}
 
     async def looks(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -161,6 +164,13 @@ class _Desk:
 
     # --- how they are found
 
+    def _slug(self, request: Request) -> str:
+        """The episode that is asked for, whether or not it can be read."""
+        slug: str = request.path_params["slug"]
+        if slug not in self._seen.now.broken:
+            self._listing(request)
+        return slug
+
     def _listing(self, request: Request) -> Listing:
         found = self._seen.now.listing(request.path_params["slug"])
         if found is None:
@@ -195,13 +205,25 @@ class _Desk:
     def _marks(self, listing: Listing) -> dict[str, str]:
         slug, build = listing.slug, self._seen.build
         made: Mapping[str, Sequence[Path]] = {
-            "web": (self._site / slug / "index.html", *sorted(self._site.glob("static/*.css"))),
+            "web": (self._site / slug / "index.html",),
             "email": (build / "email" / f"{slug}.html",),
             "text": (build / "email" / f"{slug}.txt",),
             "feed": (build / "entry" / f"{slug}.html",),
             "podcast": (self._site / slug / "chapters.json", self._site / slug / "transcript.json"),
         }
-        return {medium: _mark(repr(listing), made[medium]) for medium in MEDIA}
+        beside = [*self._site.glob("static/*"), *self._site.glob(f"{slug}/*")]
+        looks = sorted(
+            one for one in beside if one.suffix not in (".html", ".json", ".vtt", ".srt")
+        )
+        sounds = [(one.name, one.stat().st_mtime_ns) for one in self._site.glob(f"audio/{slug}.*")]
+        marks = {medium: _mark(repr(listing), made[medium]) for medium in MEDIA}
+        return {"looks": _mark(repr(sorted(sounds)), looks), **marks}
+
+
+def _desk_mark(build: Build) -> str:
+    """What the desk itself names: the publication, and its episodes."""
+    named = [(one.slug, one.number, one.title, one.published) for one in build.listings]
+    return _mark(repr((build.publication.title, named, build.broken)), ())
 
 
 def _mark(words: str, files: Sequence[Path]) -> str:
@@ -213,6 +235,21 @@ def _mark(words: str, files: Sequence[Path]) -> str:
 
 def _headers(rules: str) -> dict[str, str]:
     return {**EVERYWHERE, "Cache-Control": NEVER, "Content-Security-Policy": rules}
+
+
+def _fresh(app: Any) -> Any:
+    """The site's files, asked for anew each time: a picture that was saved again is seen."""
+
+    async def asked(scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                rest = [(name, value) for name, value in message["headers"] if name != KEPT]
+                message = {**message, "headers": [*rest, (KEPT, PAGE.encode())]}
+            await send(message)
+
+        await app(scope, receive, answer)
+
+    return asked
 
 
 def _locked(app: Starlette, key: str) -> Any:

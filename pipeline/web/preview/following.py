@@ -11,8 +11,10 @@ from watchfiles import DefaultFilter, awatch
 
 from pipeline.web.preview.seen import Seen
 
-QUICKLY = 60
-"""Milliseconds that a burst of saved files is waited for."""
+QUICKLY = 20
+"""Milliseconds without another saved file that end a burst of them."""
+FIRST = 0.25
+"""Seconds in which the browser has the machine to itself, to show the words that were saved."""
 
 Quick = Callable[[Sequence[str]], Mapping[str, Any]]
 """Makes what is looked at of these episodes, from the audio that is there; what to show of it."""
@@ -39,6 +41,7 @@ async def follow(seen: Seen, folders: Sequence[Path], quick: Quick, whole: Whole
 
 
 async def _everything(seen: Seen, whole: Whole) -> None:
+    await asyncio.sleep(FIRST)
     seen.show(**await whole(), busy="")
 
 

@@ -18,11 +18,14 @@ DECLARED = re.compile(
     r"""(color-schemes?["']?(?:\s*:\s*|\s+content=["']))(?:light dark|dark light)"""
 )
 
-SCHEMES = ("light", "dark")
+SCHEMES = ("light", "dark", "own")
+"""By day, by night, or as the browser that shows the preview prefers."""
 
 
 def in_scheme(text: str, scheme: str) -> str:
     """A page or a style sheet as a reader sees it who prefers light or dark, whatever this browser prefers."""
+    if scheme == "own":
+        return text
     dark = scheme == "dark"
     text = DARK.sub(ALWAYS if dark else NEVER, text)
     text = LIGHT.sub(NEVER if dark else ALWAYS, text)

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 MEDIA = ("web", "email", "text", "feed", "podcast")
 
-OF_CODE = {"E2": "web", "E3": "email", "E4": "feed", "E5": "podcast", "E6": "web"}
-"""Which medium a fault shows in, by the first letters of its code; the rest is of the source."""
+OF_CODE = {"E2": "web", "E3": "email", "E315": "text", "E4": "feed", "E5": "podcast", "E6": "web"}
+"""Which medium a fault shows in, by its code or the first letters of it; the rest is of the source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class Build:
     """A build as the preview tells of it.
 
     findings: of the last check, each with where, line, code, severity, message and mend. busy: what goes on, in words.
+    broken: slugs of the episodes whose source cannot be read.
     """
 
     publication: Publication
@@ -32,19 +33,36 @@ class Build:
     errors: tuple[str, ...] = ()
     findings: tuple[Mapping[str, Any], ...] = ()
     busy: str = ""
+    broken: tuple[str, ...] = ()
 
     def listing(self, slug: str) -> Listing | None:
         return next((one for one in self.listings if one.slug == slug), None)
 
     def faults(self, slug: str) -> dict[str, list[Mapping[str, Any]]]:
-        """What check finds, by medium, in an episode and in what is everyone's."""
+        """What check finds, by medium, in an episode and in what is everyone's; what is let pass is left out."""
         found: dict[str, list[Mapping[str, Any]]] = {}
         others = {one.slug for one in self.listings} - {slug}
         for one in self.findings:
-            if not others & set(str(one["where"]).replace(".", "/").split("/")):
-                medium = OF_CODE.get(str(one["code"])[:2], "source")
-                found.setdefault(medium, []).append(one)
+            elsewhere = others & set(str(one["where"]).replace(".", "/").split("/"))
+            if not (elsewhere or one["waived"] or self._tells(one)):
+                found.setdefault(_medium(str(one["code"])), []).append(one)
         return found
+
+    def _tells(self, fault: Mapping[str, Any]) -> bool:
+        """Whether an error of the build says it already."""
+        place = f"{fault['where']}:{fault['line']}: " if fault["line"] else f"{fault['where']}: "
+        return any(place in error for error in self.errors)
+
+    def after(self, **changed: Any) -> Build:
+        """The build that follows; an episode that broke is known as it last was, for its media are still there."""
+        new = replace(self, **changed)
+        known = {one.slug for one in new.listings}
+        kept = [one for one in self.listings if one.slug in new.broken and one.slug not in known]
+        return replace(new, listings=(*new.listings, *kept))
+
+
+def _medium(code: str) -> str:
+    return OF_CODE.get(code) or OF_CODE.get(code[:2], "source")
 
 
 @dataclass(slots=True)
@@ -53,22 +71,21 @@ class Seen:
 
     build: Path
     now: Build
-    number: int = 0
     viewers: dict[str, int] = field(default_factory=dict)
     _next: asyncio.Event = field(default_factory=asyncio.Event)
 
     def show(self, **changed: Any) -> None:
         """Something of the build is new, and everyone who waits hears of it. Call it on the loop."""
-        self.now = replace(self.now, **changed)
-        self.number += 1
+        self.now = self.now.after(**changed)
         self._next.set()
         self._next = asyncio.Event()
 
-    async def news(self) -> AsyncIterator[int]:
-        """The number of the build that is shown, now and whenever it changes."""
+    async def news(self) -> AsyncIterator[Build]:
+        """The build that is shown, now and whenever it changes."""
         while True:
-            yield self.number
-            await self._next.wait()
+            following = self._next
+            yield self.now
+            await following.wait()
 
     @contextmanager
     def viewed(self, slug: str) -> Iterator[None]:
