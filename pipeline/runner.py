@@ -38,6 +38,9 @@ DETAILED = frozenset({"publication", "listing", "sound", "voice"})
 WORLD = frozenset({ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENOMEM})
 """Failures of the machine, not of a stage: the same command may be run again once they are mended."""
 
+AT_ONCE = 500
+"""How many subjects are looked up in one go."""
+
 PARALLEL_FROM = 8
 """Fewer stale episodes than this are made in this process: starting others would cost more."""
 
@@ -152,7 +155,7 @@ class Desk:
         self.described: set[str] = set()
         self._shared: dict[str, dict[str, str]] = {}
         self._recordings: dict[str, list[Path]] | None = None
-        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._fingerprints: dict[str, dict[str, str]] = {}
         self.listing_by_slug = {listing.slug: listing for listing in self.listings}
         self.pages = {
             f"page {page.number}": page
@@ -219,10 +222,11 @@ class Desk:
             return _hash(found.path, found.sha256) if found else ""
         if name in self.stages and subject in self.listing_by_slug:
             return self._hashed(name, subject)
-        key = (name, WHOLE if name in GIVENS else subject)
-        if key not in self._fingerprints:
-            self._fingerprints[key] = self._hashed(name, subject)
-        return self._fingerprints[key]
+        known = self._fingerprints.setdefault(name, {})
+        of = WHOLE if name in GIVENS else subject
+        if of not in known:
+            known[of] = self._hashed(name, of)
+        return known[of]
 
     def _hashed(self, name: str, subject: str) -> str:
         """What many stages ask for is hashed once, and what is made of many of one kind in one go."""
@@ -231,16 +235,18 @@ class Desk:
             found = [self.fingerprint("full_page", page) for page in self.pages]
             return _hash(*found, *(self.fingerprint("listing", one.slug) for one in rest))
         if name == "full_page":
-            return _hash(
-                subject,
-                *(self.fingerprint("listing", one.slug) for one in self.pages[subject].listings),
-            )
+            known = self._fingerprints.setdefault("listing", {})
+            slugs = [one.slug for one in self.pages[subject].listings]
+            found = [known.get(slug) or self.fingerprint("listing", slug) for slug in slugs]
+            return _hash(subject, *found)
         if name in GIVENS or name in EPISODE_GIVENS:
             return _hash(repr(self.given(name, subject)))
         if self.stages[name].per == "episode" and subject == WHOLE:
             rest = self.listings[len(self.pages) * self.publication.feeds.page :]
             newest = [self.made[name, one.slug] for one in rest]
             return _hash(*(self.fingerprint(name, page) for page in self.pages), _told(newest))
+        if self.stages[name].per == "episode" and subject in self.pages:
+            return _hash(_told([self.made[name, one.slug] for one in self.pages[subject].listings]))
         parts = self._parts(name, subject)
         return _hash(_told([parts] if isinstance(parts, Artifacts) else parts.values()))
 
@@ -427,29 +433,49 @@ def _make(
 ) -> list[Any]:
     """One stage for all its subjects; `failed` tells which subjects are beyond it, and grows."""
     stale: list[Task] = []
-    for subject in subjects:
-        if failed and (subject in failed or stage.per != "episode"):
-            outcome.skipped[subject] = _waits(subject, failed)
-            continue
-        try:
-            task = _task(desk, stage, subject)
-            found = desk.store.recorded(stage.name, task.key, desk.unchanged)
-            if found is None:
-                if stage.per == "episode":
-                    desk.episode(subject)
+    for begun in range(0, len(subjects), AT_ONCE):
+        tasks = list(_tasks(desk, stage, subjects[begun : begun + AT_ONCE], failed, outcome))
+        keys = [task.key for task in tasks]
+        found = desk.store.recorded(stage.name, keys, desk.unchanged)
+        for task in tasks:
+            if task.key in found:
+                desk.made[stage.name, task.subject] = found[task.key]
+                outcome.reused.append(task.subject)
+            elif _readable(desk, task, failed, outcome):
                 stale.append(task)
-            else:
-                desk.made[stage.name, subject] = found
-                outcome.reused.append(subject)
-        except SimulcastError as error:
-            outcome.failed[subject] = error
-            failed[subject] = stage.name
     if stale:
         desk.reporter.begin(stage.name, len(stale))
         for task, result in _results(desk, stale):
             _settle(desk, task, result, outcome, failed)
         desk.reporter.end(stage.name)
     return [made for subject in subjects for made in desk.made.get((stage.name, subject), ())]
+
+
+def _tasks(
+    desk: Desk, stage: Stage, subjects: Sequence[str], failed: dict[str, str], outcome: Outcome
+) -> Iterator[Task]:
+    """The stage for each subject that is not beyond it."""
+    for subject in subjects:
+        if failed and (subject in failed or stage.per != "episode"):
+            outcome.skipped[subject] = _waits(subject, failed)
+            continue
+        try:
+            yield _task(desk, stage, subject)
+        except SimulcastError as error:
+            outcome.failed[subject] = error
+            failed[subject] = stage.name
+
+
+def _readable(desk: Desk, task: Task, failed: dict[str, str], outcome: Outcome) -> bool:
+    """Whether the body of an episode that is to be made can be read into blocks."""
+    try:
+        if task.stage.per == "episode":
+            desk.episode(task.subject)
+    except SimulcastError as error:
+        outcome.failed[task.subject] = error
+        failed[task.subject] = task.stage.name
+        return False
+    return True
 
 
 Result = tuple[Artifacts, dict[str, str], list[str]] | SimulcastError
@@ -605,9 +631,9 @@ def why(desk: Desk, stages: Iterable[Stage], subject: str) -> Iterator[tuple[str
 
 def _reasons(desk: Desk, stage: Stage, subject: str) -> list[str]:
     task = _task(desk, stage, subject)
-    found = desk.store.recorded(stage.name, task.key, desk.unchanged)
-    if found is not None:
-        desk.made[stage.name, subject] = found
+    found = desk.store.recorded(stage.name, [task.key], desk.unchanged)
+    if found:
+        desk.made[stage.name, subject] = found[task.key]
         return []
     before = desk.store.latest(stage.name, subject)
     if before is None:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,10 @@ CREATE TABLE IF NOT EXISTS details (fingerprint TEXT PRIMARY KEY, fields TEXT);
 CREATE TABLE IF NOT EXISTS laid (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
 CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
 """
+
+
+AT_ONCE = 500
+"""How many paths are looked up in one go; a query may name a thousand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,20 +141,21 @@ class Store:
 
     # --- what was made from what
 
-    def recorded(self, stage: str, key: str, unchanged: Callable[[str], bool]) -> Artifacts | None:
-        """What a stage made of these inputs before, if every file it looked up then is still as it was.
+    def recorded(
+        self, stage: str, keys: Sequence[str], unchanged: Callable[[str], bool]
+    ) -> dict[str, Artifacts]:
+        """What a stage made of inputs before, by their key, if every file it looked up then is still as it was.
 
         unchanged: told what was looked up, as JSON (name: state), and asked whether it is so now.
         """
-        rows = self._execute(
-            "SELECT used, made FROM records WHERE stage = ? AND key = ?", (stage, key)
-        )
-        for used, made in rows.fetchall():
+        query = f"SELECT key, used, made FROM records WHERE stage = ? AND key IN ({_marks(keys)})"
+        found: dict[str, Artifacts] = {}
+        for key, used, made in self._execute(query, (stage, *keys)).fetchall():
             if unchanged(used):
-                found = self._artifacts(json.loads(made))
-                if found is not None:
-                    return found
-        return None
+                artifacts = self._artifacts(json.loads(made))
+                if artifacts is not None:
+                    found[key] = artifacts
+        return found
 
     def _artifacts(self, rows: Iterable[tuple[str, str, int]]) -> Artifacts | None:
         objects = f"{self.home}/objects"
@@ -214,28 +219,39 @@ class Store:
 
     # --- build/
 
-    def lay(self, artifacts: Iterable[Made]) -> list[str]:
+    def lay(self, artifacts: Sequence[Made]) -> list[str]:
         """Put artifacts in their places below build/, each whole; the paths that changed."""
-        changed = []
         build = str(self.build)  # a Path for each of thousands would cost more than the rest
-        with (
-            self.scratch() as folder
-        ):  # what a killed run leaves half done is not deployed by the next
-            for made in artifacts:
-                known = self._execute(
-                    "SELECT sha256, size, mtime FROM laid WHERE path = ?", (made.path,)
-                ).fetchone()
-                if known == (made.sha256, *_stat(f"{build}/{made.path}")):
-                    continue
+        known = self._known([made.path for made in artifacts])
+        changed = [
+            made
+            for made in artifacts
+            if known.get(made.path) != (made.sha256, *_stat(f"{build}/{made.path}"))
+        ]
+        if changed:
+            self._put(changed)
+        return [made.path for made in changed]
+
+    def _put(self, changed: Iterable[Made]) -> None:
+        """Write files below build/ by way of scratch: what is half done when a run is killed is deployed by none."""
+        with self.scratch() as folder:
+            for made in changed:
                 target = self.build / made.path
                 _laid(Path(made.file), folder / "laid", target)
-                changed.append(made.path)
                 self._execute(
                     "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
                     (made.path, made.sha256, *_stat(target)),
                 )
         self._commit()
-        return changed
+
+    def _known(self, paths: Sequence[str]) -> dict[str, tuple[str, int, int]]:
+        """What was laid at each path: its hash, its size and when."""
+        found: dict[str, tuple[str, int, int]] = {}
+        for begun in range(0, len(paths), AT_ONCE):
+            some = paths[begun : begun + AT_ONCE]
+            query = f"SELECT path, sha256, size, mtime FROM laid WHERE path IN ({_marks(some)})"
+            found |= {row[0]: row[1:] for row in self._execute(query, tuple(some))}
+        return found
 
     def sweep(self, paths: Iterable[str]) -> list[str]:
         """Remove from build/ what was laid there before and is made no more; the paths removed."""
@@ -276,6 +292,11 @@ def _prepared(file: Path | None) -> sqlite3.Connection:
         database.close()
         raise
     return database
+
+
+def _marks(values: Sequence[str]) -> str:
+    """A question mark for each value, as SQL wants them."""
+    return ",".join("?" * len(values))
 
 
 def _size(file: Path | str) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -27,13 +29,14 @@ from tests.publications import BODY, SETTINGS, front_matter, small
 from tests.served import Events, Running
 
 SIMULCAST = [sys.executable, "-c", "from pipeline.cli import main; main()"]
-NOW = ["--now", "2026-06-01T00:00:00Z"]
 TITLES = ["Second", "First", "What this is"]
 BITE = '[This is worth sharing, and long enough to be heard as well.]{.soundbite title="Worth sharing"}'
 FULL = SETTINGS.replace(
     "[narration]", '[audio]\nalternates = ["opus", "aac"]\n\n[narration]'
 ).replace('url = "https://small.example/"', 'url = "{url}"')
 ADA = "ada@example.org"
+FUTURE = "Zukunftsmusik"
+"""An episode whose time comes after all others were built."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +55,9 @@ class Served:
         return f"{self.server.address}/{name}"
 
 
-def simulcast(root: Path, *words: str) -> str:
-    ran = subprocess.run(
-        [*SIMULCAST, *words, "--root", str(root), *NOW], capture_output=True, text=True, check=False
-    )
+def simulcast(root: Path, *words: str, now: str = "2026-06-01T00:00:00Z") -> str:
+    command = [*SIMULCAST, *words, "--root", str(root), "--now", now]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -78,6 +80,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             + BODY,
             e01_first=front_matter(1, "First", published="2026-01-02T08:00:00Z") + BITE + BODY,
             e02_second=front_matter(2, "Second", published="2026-01-03T08:00:00Z") + BODY,
+            e03_zukunftsmusik=front_matter(3, FUTURE, published="2026-07-01T08:00:00Z") + BODY,
         )
         simulcast(root, "build")
         yield Served(root, server, log)
@@ -168,6 +171,38 @@ def test_each_other_form_of_the_audio_is_whole_and_what_it_says(served: Served) 
         assert len(file.body) == int(one.get("length"))
         digest = b64encode(sha256(file.body).digest()).decode()
         assert integrity.get("value") == f"sha256-{digest}"
+
+
+def naming(build: Path, word: str) -> set[str]:
+    """The files below build/ that hold a word, in any letters, or have it in their path."""
+    found = set[str]()
+    for file in filter(Path.is_file, build.rglob("*")):
+        path, content = file.relative_to(build).as_posix(), file.read_bytes()
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        if word.lower().encode() in content.lower() or word.lower() in path:
+            found.add(path)
+    return found
+
+
+def test_an_episode_of_the_future_is_nowhere_before_its_time_and_everywhere_at_it(
+    served: Served, tmp_path: Path
+) -> None:
+    assert naming(served.root / "build", FUTURE) == set()
+    later = tmp_path / "later"
+    shutil.copytree(served.root, later, ignore=shutil.ignore_patterns("*.log"))
+    simulcast(later, "build", now="2026-07-01T07:59:59Z")
+    assert naming(later / "build", FUTURE) == set()
+    simulcast(later, "build", now="2026-07-01T08:00:00Z")
+    found = naming(later / "build", FUTURE)
+    for name in ("rss.xml", "atom.xml", "feed.json", "podcast.xml", "sitemap.xml", "index.html"):
+        assert f"site/{name}" in found
+    for name in ("archive/index.html", "series/index.html", "03-zukunftsmusik/index.html"):
+        assert f"site/{name}" in found
+    assert "site/audio/03-zukunftsmusik.mp3" in found
+    assert [path for path in found if path.endswith(".pf_fragment")]
+    opml = [(one / "build/site/feeds.opml").read_bytes() for one in (served.root, later)]
+    assert opml[0] == opml[1]  # it lists feeds, whatever is in them
 
 
 def test_newsboat_has_all_entries_of_all_feeds_at_once(served: Served, tmp_path: Path) -> None:
