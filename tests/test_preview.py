@@ -293,6 +293,15 @@ def test_a_picture_that_was_saved_again_is_another(tmp_path: Path, watching: Wat
     assert watching.served.ask("/01-first/grey.png").headers["cache-control"] == "no-cache"
 
 
+def test_a_style_that_was_saved_is_seen_with_the_words(tmp_path: Path, watching: Watching) -> None:
+    before = watching.first["marks"]["looks"]
+    write(tmp_path, "content/templates/web/theme.css", ":root { --ink: teal; }\n")
+    state = watching.heard()
+    assert state["busy"], "not all of it is made yet"
+    assert state["marks"]["looks"] != before
+    assert b"teal" in watching.served.ask("/~/light/site/static/theme.css").body
+
+
 def test_what_check_finds_stands_beside_its_medium(tmp_path: Path, watching: Watching) -> None:
     write(tmp_path, "content/01-first/episode.md", front_matter() + BODY + "\nTK\n")
     faults = watching.settled()["faults"]

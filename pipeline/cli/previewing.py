@@ -115,6 +115,7 @@ class Workshop:
             self._made = _known(desk)
             stages = self._at_once(desk, [one.slug for one in desk.listings], (*SHOWN, LOOKS))
             report = run(desk, None, stages)
+            self._made = dict(desk.made)
         finally:
             desk.close()
         return Build(
@@ -173,6 +174,15 @@ class Workshop:
         yield from (str(error) for error in desk.contents.errors.values())
         for slug in wanted:
             yield from map(str, run(desk, slug, stages).errors)
+        desk.made = self._made | desk.made
+        if all(
+            (name, one.slug) in desk.made for name in self._dressed(desk) for one in desk.listings
+        ):
+            yield from map(str, run(desk, None, [desk.stages[LOOKS]]).errors)
+
+    def _dressed(self, desk: Desk) -> list[str]:
+        """What the looks are made of that is made of each episode."""
+        return [name for name in desk.stages[LOOKS].after if desk.stages[name].per == "episode"]
 
     def _at_once(self, desk: Desk, slugs: Iterable[str], shown: Sequence[str]) -> list[Stage]:
         """The stages that do not wait for the voice; they receive what it said last."""
