@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -300,6 +301,19 @@ def test_a_style_that_was_saved_is_seen_with_the_words(tmp_path: Path, watching:
     assert state["busy"], "not all of it is made yet"
     assert state["marks"]["looks"] != before
     assert b"teal" in watching.served.ask("/~/light/site/static/theme.css").body
+
+
+def test_a_new_episode_is_there_at_once_and_one_that_is_deleted_is_gone(
+    tmp_path: Path, watching: Watching
+) -> None:
+    write(tmp_path, "content/03-new/episode.md", front_matter(3, "New") + BODY)
+    assert watching.heard()["marks"]["desk"] != watching.first["marks"]["desk"]
+    assert b"Two are plenty." in watching.served.ask("/~/light/email/03-new").body
+    other = Watching(watching.served, "03-new")
+    shutil.rmtree(tmp_path / "content/03-new")
+    assert other.settled()["gone"]
+    other.close()
+    assert watching.served.ask("/~/").headers["location"] == "02-second/"
 
 
 def test_what_check_finds_stands_beside_its_medium(tmp_path: Path, watching: Watching) -> None:

@@ -169,7 +169,8 @@ class Workshop:
         }
 
     def _made_at_once(self, desk: Desk, slugs: Sequence[str]) -> Iterable[str]:
-        wanted = [one.slug for one in desk.listings if one.slug in slugs]
+        new = {one.slug for one in desk.listings if ("page", one.slug) not in self._made}
+        wanted = [one.slug for one in desk.listings if one.slug in {*slugs, *new}]
         stages = self._at_once(desk, wanted, SHOWN)
         yield from (str(error) for error in desk.contents.errors.values())
         for slug in wanted:
@@ -179,6 +180,7 @@ class Workshop:
             (name, one.slug) in desk.made for name in self._dressed(desk) for one in desk.listings
         ):
             yield from map(str, run(desk, None, [desk.stages[LOOKS]]).errors)
+        self._made = dict(desk.made)
 
     def _dressed(self, desk: Desk) -> list[str]:
         """What the looks are made of that is made of each episode."""

@@ -119,7 +119,8 @@ class _Desk:
         marks = {"desk": _desk_mark(build), **(self._marks(listing) if listing else {})}
         checked = build.findings is not None
         told = {"busy": build.busy, "errors": build.errors, "checked": checked}
-        return {**told, "faults": build.faults(slug), "marks": marks}
+        gone = listing is None and slug not in build.broken
+        return {**told, "gone": gone, "faults": build.faults(slug), "marks": marks}
 
     async def looks(self, request: Request) -> Response:
         name = request.path_params["name"]

@@ -155,6 +155,7 @@
   function show(state) {
     var before = marks || state.marks;
     marks = state.marks;
+    if (state.gone) { location.replace("../"); return; }
     if (before.desk !== marks.desk) { location.reload(); return; }
     if (before.looks !== marks.looks) { frames(MEDIA).forEach(load); }
     else { frames(MEDIA.filter(function (name) { return before[name] !== marks[name]; })).forEach(change); }
