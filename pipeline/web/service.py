@@ -148,8 +148,8 @@ class Service:
 
     def _is_ours(self, path: str) -> bool:
         first, stroke, rest = path[1:].partition("/")
-        # "/subscribe/" is a page of the site, "/subscribe" its form's answer.
-        return first in self._routes and (not stroke or bool(rest))
+        # "/subscribe/" and what lies below are pages of the site, "/subscribe" is their form's answer.
+        return first in self._routes and (not stroke or (bool(rest) and first != "subscribe"))
 
     async def _told(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, count and log: the route and never its token, the outcome and never the client."""
