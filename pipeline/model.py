@@ -303,6 +303,11 @@ class Listing(Written):
         """When it last changed for a reader: `updated`, else `published`."""
         return self.updated or self.published
 
+    @property
+    def visitors(self) -> tuple[Guest, ...]:
+        """Its guests, those too of whom a name is all that is known."""
+        return tuple(Guest(one) if isinstance(one, str) else one for one in self.guests)
+
 
 _CHAPTER = re.compile(r"(?:(\d{1,2}):)?([0-5]?\d):([0-5]\d)(?:\s*[-–—|])?\s+(\S.*)")
 

@@ -19,6 +19,7 @@ import pytest
 
 from pipeline.delivery import people
 from pipeline.delivery.tokens import Tokens
+from pipeline.errors import OutsideError
 from pipeline.web.office import PER_ADDRESS
 from pipeline.web.service import FORM, Limits, Secrets
 from tests.publications import BODY, front_matter, write
@@ -476,6 +477,24 @@ def test_bounces_are_taken_from_who_names_the_secret(tmp_path: Path) -> None:
         large = b"x" * (3 << 20)
         assert letter.served.ask("/bounces", "POST", large, Host=HOST, **right).status == 413
     assert taken == [b"DSN"]
+
+
+def test_a_bounce_that_cannot_be_taken_in_now_is_to_be_handed_in_again(tmp_path: Path) -> None:
+    def bounced(_: bytes) -> str:
+        raise OutsideError("the ledger is locked")
+
+    right = {"Authorization": "Bearer a-bounce-secret"}
+    with serving(built(tmp_path), bounced=bounced) as letter:
+        assert letter.served.ask("/bounces", "POST", b"DSN", Host=HOST, **right).status == 503
+
+
+def test_guesses_of_a_secret_run_out(tmp_path: Path) -> None:
+    limits = Limits(PLENTY, PLENTY, guesses=(5, 10))
+    with serving(built(tmp_path), limits) as letter:
+        for path, method in (("/metrics", "GET"), ("/bounces", "POST")):
+            wrong = {"Authorization": f"Bearer {path}"}
+            found = [letter.served.ask(path, method, **wrong).status for _ in range(4)]
+            assert found == ([404] * 4 if method == "GET" else [404, 429, 429, 429])
 
 
 # --- the ledger is away ----------------------------------------------------------------------------

@@ -159,6 +159,29 @@ def test_what_waits_for_the_voice_does_not_hold_up_the_words() -> None:
     assert "narration" not in {one.name for one in at_hand}
 
 
+def test_words_are_there_before_the_voice_has_read_them(tmp_path: Path) -> None:
+    small(tmp_path, SETTINGS, e01_first=front_matter() + BODY)
+    build = Workshop(Session(tmp_path, NOW, False, True, 1)).begin()
+    assert (build.errors, build.findings) == ((), None)
+    assert build.busy
+    page = (tmp_path / "build/site/01-first/index.html").read_text()
+    assert "Two are plenty." in page
+    assert (tmp_path / "build/site/static/style.css").exists()
+    assert not (tmp_path / "build/site/audio").exists()
+
+
+def test_what_is_still_to_come_is_looked_at_already(tmp_path: Path) -> None:
+    ahead = front_matter(2, "Tomorrow", published="2026-06-02T08:00:00Z") + BODY
+    small(tmp_path, SILENT, e01_first=front_matter() + BODY, e02_tomorrow=ahead)
+    with previewing(tmp_path) as served:
+        assert served.ask("/~/").headers["location"] == "02-tomorrow/"
+        assert "02 Tomorrow (from 2 June)" in served.ask("/~/02-tomorrow/").body.decode()
+        assert b"Two are plenty." in served.ask("/~/light/email/02-tomorrow").body
+        watching = Watching(served, "02-tomorrow")
+        watching.close()
+        assert (watching.first["errors"], watching.first["faults"]) == ([], {})
+
+
 # --- what is saved ---------------------------------------------------------------------------------
 
 
@@ -170,7 +193,7 @@ class Watching:
         self._line = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
         self._line.request("GET", f"/~/events/{slug}")
         self._events = self._line.getresponse()
-        self.first = self.heard()
+        self.first = self.settled()
 
     def heard(self) -> dict[str, Any]:
         while not (line := self._events.readline()).startswith(b"data: "):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import dkim
 import pytest
@@ -227,3 +230,19 @@ def test_every_link_of_a_notice_leads_somewhere(letter: Letter) -> None:
     for message in letter.mails():
         assert links(message)
         assert {letter.get(one).status for one in links(message)} == {200}
+
+
+def test_every_link_of_the_site_is_answered_by_the_service_too(letter: Letter) -> None:
+    seen, ahead = set[str](), ["/"]
+    while ahead:
+        path = ahead.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        answer = letter.get(path)
+        assert answer.status == 200, path
+        if answer.headers["content-type"].startswith("text/html"):
+            found = re.findall(rb'(?:href|src)="([^"#]+)', answer.body)
+            around = [urljoin(path, html.unescape(one.decode())) for one in found]
+            ahead += [one for one in around if one.startswith("/") and not one.startswith("//")]
+    assert {"/subscribe/index.html", "/subscribe/qr.svg", "/01-first/index.html"} <= seen

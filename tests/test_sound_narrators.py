@@ -122,14 +122,16 @@ def test_the_voice_files_are_the_ones_that_were_checked(voice: str) -> None:
     assert VOICES[voice] in (folder / "NOTICE").read_text("utf-8")
 
 
-def test_a_voice_file_that_is_not_the_checked_one_is_refused(
+def test_a_voice_file_that_is_absent_or_not_the_checked_one_is_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    (tmp_path / "voice.bin").write_bytes(b"not the voice")
     monkeypatch.setattr(kokoros, "_model_parts", list)
     monkeypatch.setattr(kokoros, "MODEL", hashlib.sha256().hexdigest())
     monkeypatch.setattr(kokoros, "distribution", lambda name: "1")
     monkeypatch.setattr(Kokoro, "_voice_file", lambda self: tmp_path / "voice.bin")
+    with pytest.raises(NarrationError, match=r"^voice\.bin cannot be read"):
+        Kokoro(KOKORO).ready()
+    (tmp_path / "voice.bin").write_bytes(b"not the voice")
     with pytest.raises(NarrationError, match="the voice file of af_heart is not the one"):
         Kokoro(KOKORO).ready()
 

@@ -577,6 +577,27 @@ def test_a_shared_link_shows_the_card(built: dict[str, bytes]) -> None:
     shown = tree.xpath("string(//meta[@property='og:image']/@content)")
     assert built[shown.removeprefix("https://groundtruth.example/")].startswith(b"\x89PNG")
     assert tree.xpath("string(//meta[@name='twitter:card']/@content)") == "summary_large_image"
+    assert tree.xpath("string(//meta[@name='twitter:image']/@content)") == shown
+
+
+def test_every_page_says_what_it_is_to_search_engines_and_where_it_is_shared(
+    built: dict[str, bytes],
+) -> None:
+    base = "https://groundtruth.example/"
+    for path, tree in pages(built):
+        told = {
+            one.get("property") or one.get("name"): one.attrib["content"]
+            for one in tree.xpath("//meta[@content]")
+        }
+        assert told["description"], path
+        if path == "404.html":
+            assert told["robots"] == "noindex"
+            continue
+        address = base + path.removesuffix("index.html")
+        assert tree.xpath("//link[@rel='canonical']/@href") == [address]
+        assert told["og:url"] == address
+        assert told["og:title"] and told["og:description"], path
+        assert told["og:image"].removeprefix(base) in built, path
 
 
 def test_a_picture_that_is_none_is_named(tmp_path: Path) -> None:
@@ -631,6 +652,42 @@ def test_readers_and_machines_find_an_episode_in_their_language(tmp_path: Path) 
     }
     named = {text_of(one): one.attrib["lang"] for one in tree.xpath("//p[@class='byline']/a")}
     assert named == {"Deutsch": "de", "Português": "pt-BR"}
+
+
+def test_a_search_engine_finds_every_language_in_the_sitemap(tmp_path: Path) -> None:
+    text = front_matter(translations='{de: "https://x.example/6/?a=1&b=2"}') + "Words.\n"
+    of = world(small(tmp_path / "it", e01_first=text, e02_next=front_matter(2, "Next") + "More.\n"))
+    found = {one.path: content(one) for one in around(of, {})}
+    tree = etree.fromstring(found["site/sitemap.xml"])
+    spaces = {
+        "s": "http://www.sitemaps.org/schemas/sitemap/0.9",
+        "x": "http://www.w3.org/1999/xhtml",
+    }
+    told = {
+        url.findtext("s:loc", namespaces=spaces): {
+            link.attrib["hreflang"]: link.attrib["href"] for link in url.findall("x:link", spaces)
+        }
+        for url in tree
+    }
+    assert told["https://small.example/01-first/"] == {
+        "en": "https://small.example/01-first/",
+        "de": "https://x.example/6/?a=1&b=2",
+    }
+    assert told["https://small.example/02-next/"] == {}
+
+
+def test_guests_are_named_to_readers_and_to_machines(tmp_path: Path) -> None:
+    guests = '["Bo Guest", {name: Cy Guest, href: "https://cy.example/"}]'
+    of = world(small(tmp_path / "it", e01_first=front_matter(guests=guests) + "Words.\n"))
+    sounds = heard(tmp_path, "01-first")
+    first, *_ = run(page, **given(of, "01-first"), **{**SILENT, **sounds})
+    tree = parsed(content(first))
+    assert "With Bo Guest and Cy Guest" in text_of(tree.find(".//p[@class='byline']"))
+    _, episode = data_of(tree)["@graph"]
+    assert episode["contributor"] == [
+        {"@type": "Person", "name": "Bo Guest"},
+        {"@type": "Person", "name": "Cy Guest", "url": "https://cy.example/"},
+    ]
 
 
 # --- search -----------------------------------------------------------------------------------------

@@ -8,23 +8,28 @@ import secrets
 import socket
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.building import findings, run
+from pipeline.cli.building import run
 from pipeline.cli.options import Session, everywhere
 from pipeline.errors import OutsideError, SimulcastError
 
 if TYPE_CHECKING:
+    from pipeline.cli.terminal import Terminal
     from pipeline.runner import Desk
     from pipeline.stage import Artifacts, Stage
 
 SHOWN = ("page", "email", "entry")
 """What changes on the preview with each saved word; the voice reads it afterwards."""
+LOOKS = "site"
+"""Makes what the pages are dressed in."""
+BUSY = "making and checking the rest"
 SLOW = "narration"
-EVERYTHING = "import os; os.nice(10); from pipeline.cli import main; main()"
+EVERYTHING = "import os; os.nice(5); from pipeline.cli import main; main()"
 """The whole build gives way to the server and the browser that show the words."""
 
 
@@ -41,7 +46,8 @@ EVERYTHING = "import os; os.nice(10); from pipeline.cli import main; main()"
 )
 @everywhere
 def preview(session: Session, port: int, opens: bool, phone: bool) -> None:
-    """Build, then show every medium side by side, and follow what you save, until Ctrl-C."""
+    """Show every medium side by side, those still to come too, and follow what you save, until Ctrl-C."""
+    import threading
     import webbrowser
 
     from pipeline.web.preview.app import preview as application
@@ -74,7 +80,8 @@ def preview(session: Session, port: int, opens: bool, phone: bool) -> None:
     if len(sockets) > 1:
         _show_code(f"http://{elsewhere}:{port}/~/?key={key}")
     if opens:
-        webbrowser.open(address)
+        # Beside us: a browser of the terminal comes back only when it is closed.
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     running = server(app, log=lambda event: None, patience=0)
     try:
         running.run(sockets=sockets)
@@ -86,31 +93,45 @@ class Workshop:
     """Makes what the preview shows: at once what is looked at, then everything, in a process beside this one."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._session, self._now = session, session.now
         self._made: dict[tuple[str, str], Artifacts] = {}
 
+    def _open(self, terminal: Terminal | None = None) -> Desk:
+        """The publication as it will be when all of it is out: what is still to come is what one looks at."""
+        desk = self._session.desk(terminal)
+        if desk.scheduled:
+            desk.close()
+            last = max(one.published for one in desk.scheduled)
+            desk = replace(self._session, now=last).desk(terminal)
+        self._now = desk.now
+        return desk
+
     def begin(self) -> Any:
-        """Everything made and checked, as `simulcast check` does it, with its progress told."""
+        """All that is read and seen, with its progress told; what was spoken before is there, too."""
         from pipeline.web.preview.seen import Build
 
-        desk = self._session.desk(self._session.terminal())
+        desk = self._open(self._session.terminal())
         try:
-            report = run(desk)
-            found = findings(desk, report)
+            self._made = _known(desk)
+            stages = self._at_once(desk, [one.slug for one in desk.listings], (*SHOWN, LOOKS))
+            report = run(desk, None, stages)
         finally:
             desk.close()
-        self._made = dict(desk.made)
         return Build(
             desk.publication,
             desk.listings,
             tuple(map(str, report.errors)),
-            tuple(map(_told, found)),
+            busy=BUSY,
             broken=tuple(report.broken),
+            ahead=self._ahead(desk),
         )
+
+    def _ahead(self, desk: Desk) -> tuple[str, ...]:
+        return tuple(one.slug for one in desk.listings if one.published > self._session.now)
 
     def warm(self) -> None:
         """Load what the first saved word needs: the stages' libraries, and the templates they fill."""
-        desk = self._session.desk()
+        desk = self._open()
         try:
             desk.made |= self._made
             for listing in desk.listings[-1:]:
@@ -130,7 +151,7 @@ class Workshop:
     def quick(self, slugs: Sequence[str]) -> Mapping[str, Any]:
         """What is shown of these episodes, made with the audio there is; and what could not be."""
         try:
-            desk = self._session.desk()
+            desk = self._open()
         except SimulcastError as error:
             return {"errors": (str(error),), "busy": ""}
         try:
@@ -142,24 +163,30 @@ class Workshop:
             "listings": desk.listings,
             "broken": tuple(desk.contents.errors),
             "errors": tuple(dict.fromkeys(errors)),
-            "busy": "making and checking the rest",
+            "busy": BUSY,
+            "ahead": self._ahead(desk),
         }
 
     def _made_at_once(self, desk: Desk, slugs: Sequence[str]) -> Iterable[str]:
-        from pipeline.stage import Artifacts
-
-        stages, held = at_once(desk.stages)
         wanted = [one.slug for one in desk.listings if one.slug in slugs]
-        for name in held:
-            for slug in wanted:
-                desk.made[name, slug] = self._made.get((name, slug), Artifacts())
+        stages = self._at_once(desk, wanted, SHOWN)
         yield from (str(error) for error in desk.contents.errors.values())
         for slug in wanted:
             yield from map(str, run(desk, slug, stages).errors)
 
+    def _at_once(self, desk: Desk, slugs: Iterable[str], shown: Sequence[str]) -> list[Stage]:
+        """The stages that do not wait for the voice; they receive what it said last."""
+        from pipeline.stage import Artifacts
+
+        stages, held = at_once(desk.stages, shown)
+        for name in held:
+            for slug in slugs:
+                desk.made[name, slug] = self._made.get((name, slug), Artifacts())
+        return stages
+
     async def whole(self) -> Mapping[str, Any]:
         """Everything made and checked in a process of its own, which ends when this is cancelled."""
-        now = self._session.now.isoformat()
+        now = self._now.isoformat()
         words = ["check", "--root", str(self._session.root), "--now", now, "--json"]
         beside = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", EVERYTHING, *words),
@@ -180,25 +207,32 @@ class Workshop:
 
     def _remember(self) -> None:
         """Know what was made beside this process; nothing is made here."""
-        from pipeline.runner import why
-
-        desk = self._session.desk()
+        desk = self._open()
         try:
-            stages = [one for one in desk.stages.values() if one.per == "episode"]
-            for listing in desk.listings:
-                list(why(desk, stages, listing.slug))
-            self._made = dict(desk.made)
+            self._made = _known(desk)
         finally:
             desk.close()
 
 
-def at_once(stages: Mapping[str, Stage]) -> tuple[list[Stage], list[str]]:
-    """The stages made with each saved word, in order; and those they receive from that wait for the voice."""
+def _known(desk: Desk) -> dict[tuple[str, str], Artifacts]:
+    """What is there of each episode, and is still what it would be made to."""
+    from pipeline.runner import why
+
+    stages = [one for one in desk.stages.values() if one.per == "episode"]
+    for listing in desk.listings:
+        list(why(desk, stages, listing.slug))
+    return dict(desk.made)
+
+
+def at_once(
+    stages: Mapping[str, Stage], shown: Sequence[str] = SHOWN
+) -> tuple[list[Stage], list[str]]:
+    """The stages that make what is shown, in order; and those they receive from that wait for the voice."""
     spoken = {SLOW}
     for one in stages.values():
-        if spoken & set(one.after) and one.name not in SHOWN:
+        if spoken & set(one.after) and one.name not in shown:
             spoken.add(one.name)
-    wanted, held, asked = set[str](), set[str](), [name for name in SHOWN if name in stages]
+    wanted, held, asked = set[str](), set[str](), [name for name in shown if name in stages]
     while asked:
         name = asked.pop()
         if name in spoken:
@@ -215,12 +249,6 @@ def _answered(out: bytes) -> dict[str, Any]:
     except ValueError:
         return {"errors": ("the build ended without a word; try simulcast build",)}
     return {"errors": tuple(told["errors"]), "findings": tuple(told.get("findings", ()))}
-
-
-def _told(finding: Any) -> Mapping[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(finding)
 
 
 def own_address() -> str:

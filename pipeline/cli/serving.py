@@ -44,7 +44,11 @@ def serve(session: Session, host: str, port: int, behind_proxy: bool) -> None:
     It works out of what was built and published; "simulcast publish" may run meanwhile. One process is meant to do: it
     counts in memory how often each client asks. How often an address is written to is counted in the ledger, for all
     processes and through every restart. Its log is a line of JSON an event on standard error and names no address.
-    Secrets: SIMULCAST_BOUNCE_SECRET lets a mail server POST to /bounces, SIMULCAST_METRICS_SECRET opens /metrics.
+    Secrets, borne as "Authorization: Bearer …": SIMULCAST_METRICS_SECRET opens /metrics; SIMULCAST_BOUNCE_SECRET lets a
+    mail server hand in what came back, through a pipe:
+
+    \b
+        curl -sf --data-binary @- -H "Authorization: Bearer …" http://localhost:8000/bounces || exit 75
     """
     from pipeline import config
     from pipeline.web.serving import listening, server
@@ -56,13 +60,16 @@ def serve(session: Session, host: str, port: int, behind_proxy: bool) -> None:
     try:
         socket = listening(host, port)
     except OSError as error:
+        why = str(error.strerror).partition(" (")[0].lower()
         raise OutsideError(
-            f"{host}:{port} cannot be listened at ({error.strerror}); choose another with --port"
+            f"{host}:{port} cannot be listened at: {why}; choose another with --host or --port"
         ) from error
     address = f"http://{f'[{host}]' if ':' in host else host}:{socket.getsockname()[1]}/"
     log = Log(quiet=session.quiet)
     app, close = application(session, publication, site, publication.service.url or address, log)
     click.echo(f"{publication.title} is at {address} (Ctrl-C stops it)")
+    if publication.lists and publication.email:
+        click.echo(f"Readers subscribe at {publication.service.url or address}subscribe")
     if publication.lists and not publication.service.url:
         click.echo(
             f"Note: no [service] url in content/publication.toml, so its mails link to {address}",

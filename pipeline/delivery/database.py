@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
@@ -104,6 +104,13 @@ class Database:
         finally:
             self._line.release()
 
+    def scrub(self) -> None:
+        """Leave nothing of what was erased in SQLite's log, though others have the file open."""
+        if self.engine.dialect.name != "sqlite":
+            return
+        with self._alone(), closing(self.engine.raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def digest(self, purpose: str, words: str) -> str:
         """A keyed hash: who has the database without the secret cannot find the words by guessing."""
         return hmac.digest(self.secret, f"{purpose}\0{words}".encode(), "sha256").hex()[:32]
@@ -175,6 +182,7 @@ def durable(path: Path, patience: float = PATIENCE) -> Engine:
         cursor = connection.cursor()
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
+        cursor.execute("PRAGMA secure_delete=ON")  # who asked to be forgotten is not in a free page
         cursor.close()
 
     return engine

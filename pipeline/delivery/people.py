@@ -217,6 +217,7 @@ def forget(book: Database, address: str, at: datetime) -> bool:
                 suppressed_why="",
             )
         )
+    book.scrub()
     return True
 
 

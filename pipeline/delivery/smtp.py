@@ -248,10 +248,10 @@ class Line:
                 raise LineError(
                     "the connection was closed" if not line else "an answer that is not SMTP"
                 )
-            words.append(line[4:])
             if line[3:4] != b"-":
                 break
-        reply = Reply(int(line[:3]), b" ".join(words))
+            words.append(line[4:])
+        reply = Reply(int(line[:3]), b" ".join([*words, line[4:]]) if words else line[4:])
         if reply.code == 421:
             raise LineError(str(reply), refused=True)
         return reply

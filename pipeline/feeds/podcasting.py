@@ -159,7 +159,7 @@ def of_episode(publication: Publication, entry: Entry, sound: Enclosure) -> Iter
         yield element("itunes:episode", str(listing.number))
         yield element("podcast:episode", str(listing.number), display=told.display[:TITLE])
     yield from _persons(publication, entry.authors)
-    yield from map(_guest, listing.guests)
+    yield from map(_guest, listing.visitors)
     if sound.synthetic:
         yield element("podcast:txt", "true", purpose="ai-content")
     yield from _licensed(told.license or season.license)
@@ -280,8 +280,7 @@ def _persons(publication: Publication, people: Iterable[Person]) -> Iterator[Ele
         )
 
 
-def _guest(guest: str | Guest) -> Element:
-    one = Guest(guest) if isinstance(guest, str) else guest
+def _guest(one: Guest) -> Element:
     return element(
         "podcast:person",
         one.name[:NAME],

@@ -43,8 +43,11 @@ CLOSE, ROUNDS = 0.15, 10
 HEADROOM = 0.3
 """dB by which the limiter is at first set below the peak that is allowed: the codec overshoots."""
 
-CHUNK = 2450
-"""Frames of a chunk: 64 seconds, and a whole number of the meter's steps."""
+STEP = 245
+"""Frames that are a whole number of the meter's steps, as every chunk is."""
+
+LEAST, CHUNK = 3 * STEP, 10 * STEP
+"""Frames of a chunk: 19 to 64 seconds."""
 
 AROUND = 48
 """Frames that a chunk is encoded beyond either end, so that neighbours agree where they meet."""
@@ -87,9 +90,11 @@ def mastered(
             f"bitrate: {target.bitrate} is none that an MP3 has; use one of {mp3.BITRATES}"
         )
     gain = target.loudness - programme.loudness + (LAME_LOSS if target.bitrate <= 160 else 0)
+    count = mp3.count_for(programme.count)
+    frames = _frames_of_a_chunk(count)
     chunks = [
-        _Chunk(number, target.peak - HEADROOM, scratch / f"chunk-{number}.mp3")
-        for number in range(-(-mp3.count_for(programme.count) // CHUNK))
+        _Chunk(number, frames, target.peak - HEADROOM, scratch / f"chunk-{number}.mp3")
+        for number in range(-(-count // frames))
     ]
     encoding = _Encoding(programme, target.bitrate, watch)
     stale: Sequence[_Chunk] = chunks
@@ -108,6 +113,12 @@ def mastered(
         f"{programme.name}: it cannot be brought to {target.loudness} LUFS within {target.peak} dBTP; "
         f"it stays at {found.loudness} LUFS and {found.peak} dBTP"
     )
+
+
+def _frames_of_a_chunk(count: int) -> int:
+    """So many that two or four who work at once end together: chunks alike, and about a multiple of four of them."""
+    several = -(-count // CHUNK // 4) * 4
+    return max(min(LEAST, CHUNK), -(-count // several // STEP) * STEP)
 
 
 def _lowered(chunks: Sequence[_Chunk], over: Sequence[float]) -> list[_Chunk]:
@@ -139,12 +150,13 @@ class _Chunk:
     """A stretch of the programme, the limit it is held to, and its frames on disk once it is encoded."""
 
     number: int
+    frames: int
     limit: float
     file: Path
 
     @property
     def first(self) -> int:
-        return self.number * CHUNK
+        return self.number * self.frames
 
     @property
     def begun(self) -> int:
@@ -165,7 +177,9 @@ class _Encoding:
     def encode(self, chunk: _Chunk, gain: float) -> None:
         programme, width = self.programme, WIDTH * self.programme.channels
         start = programme.first + chunk.begun * mp3.FRAME
-        end = min(programme.last, programme.first + (chunk.first + CHUNK + AROUND) * mp3.FRAME)
+        end = min(
+            programme.last, programme.first + (chunk.first + chunk.frames + AROUND) * mp3.FRAME
+        )
         level = f"volume={gain:.2f}dB,{LIMITER.format(limit=chunk.limit)}"
         # No tags, no version strings, no reservoir: the same sound gives the same bytes, and frames can be spliced.
         form = f"-c:a libmp3lame -b:a {self.bitrate}k -reservoir 0 -map_metadata -1 -id3v2_version 0 -write_id3v1 0"
@@ -229,7 +243,7 @@ def _frames(chunks: Sequence[_Chunk], count: int) -> Iterator[bytes]:
 def _part(file: _File, programme: Programme, chunk: _Chunk) -> Measured:
     """The measures of one chunk of the finished file, decoded; put together, they are those of the whole."""
     start = chunk.first * mp3.FRAME
-    end = min(start + CHUNK * mp3.FRAME, programme.count)
+    end = min(start + chunk.frames * mp3.FRAME, programme.count)
     heard_from = max(0, start - WINDOW + HOP)  # each momentary loudness needs what it is taken over
     first = max(0, (heard_from + mp3.DELAY) // mp3.FRAME - 2)  # and a decoder a frame to begin with
     last = min(-(-(end + mp3.DELAY) // mp3.FRAME) + 1, len(file.starts) - 1)

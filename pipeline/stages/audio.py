@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LIBRARIES = ("imageio-ffmpeg", "pydub")
 PLANNED = ("bed_level", "crossfade", "highpass", "trim", "channels")
-WAY = "2"
+WAY = "3"
 """Changes when the same sounds shall be joined or mastered in another way: kept masters are then made anew."""
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pipeline.inlines import Links
-    from pipeline.model import Block, Episode, Listing, Person, Place, Publication
+    from pipeline.model import Block, Episode, Guest, Listing, Person, Place, Publication
     from pipeline.templates import Templates
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif")
@@ -189,6 +189,7 @@ def _data(
                 "description": listing.summary,
                 "datePublished": listing.published.isoformat(),
                 "url": address,
+                "contributor": [_guest(guest) for guest in listing.visitors],
                 "timeRequired": f"PT{round(heard.duration)}S",
                 "associatedMedia": {
                     "@type": "AudioObject",
@@ -208,6 +209,10 @@ def _data(
 
 def _person(person: Person) -> Mapping[str, str]:
     return _told({"@type": "Person", "name": person.name, "url": person.url})
+
+
+def _guest(guest: Guest) -> Mapping[str, str]:
+    return _told({"@type": "Person", "name": guest.name, "url": guest.href})
 
 
 def _told(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,8 +148,8 @@ class Service:
 
     def _is_ours(self, path: str) -> bool:
         first, stroke, rest = path[1:].partition("/")
-        # "/subscribe/" is a page of the site, "/subscribe" its form's answer.
-        return first in self._routes and (not stroke or bool(rest))
+        # "/subscribe/" and what lies below are pages of the site, "/subscribe" is their form's answer.
+        return first in self._routes and (not stroke or (bool(rest) and first != "subscribe"))
 
     async def _told(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, count and log: the route and never its token, the outcome and never the client."""
@@ -215,7 +215,11 @@ class Service:
             Route("/healthz", self.healthz),
             Route("/metrics", self.metrics),
         ]
-        answers = {HTTPException: self._refused, Exception: self._failed}
+        answers = {
+            HTTPException: self._refused,
+            SimulcastError: self._away,
+            Exception: self._failed,
+        }
         return Starlette(routes=routes, lifespan=life, exception_handlers=answers)  # type: ignore[arg-type]
 
     # --- what every request of a reader must pass
@@ -236,9 +240,6 @@ class Service:
             except TokenError as error:
                 self._be_few(request, self._guesses)
                 return self._problem(request, 403, error.why)
-            except SimulcastError as error:  # the ledger is away, locked or broken
-                self._log({"event": "error", "kind": type(error).__name__, "where": "the ledger"})
-                raise HTTPException(503, headers=AGAIN) from None
 
         return passed
 
@@ -278,6 +279,12 @@ class Service:
         if wait:
             headers = {"Retry-After": str(int(wait) + 1)}
             raise HTTPException(429, headers=headers)
+
+    def _be_known(self, request: Request, secret: str) -> None:
+        """Refuse who does not bear the secret; there is nothing here for them, and guesses run out."""
+        if not _bears(request, secret):
+            self._be_few(request, self._guesses)
+            raise HTTPException(404)
 
     def _come_from_here(self, request: Request) -> None:
         """Refuse what a page elsewhere has a browser send. A mail program's one click names no origin at all."""
@@ -385,7 +392,8 @@ class Service:
 
     async def bounces(self, request: Request) -> Response:
         """A message that came back, from the mail server that got it."""
-        if self._bounced is None or not _bears(request, self._secrets.bounces):
+        self._be_known(request, self._secrets.bounces)
+        if self._bounced is None:
             raise HTTPException(404)
         message = await _body(request, BOUNCE)
         understood = await self._ask(self._bounced, message)
@@ -408,8 +416,7 @@ class Service:
 
     async def metrics(self, request: Request) -> Response:
         """Figures in the form that Prometheus reads, for who names the secret: they tell what became of a sign-up."""
-        if not _bears(request, self._secrets.metrics):
-            raise HTTPException(404)
+        self._be_known(request, self._secrets.metrics)
         lines = ["# TYPE simulcast_events_total counter"]
         lines += [
             f'simulcast_events_total{{what="{what}",how="{how}"}} {number}'
@@ -459,6 +466,13 @@ class Service:
     async def _refused(self, request: Request, error: HTTPException) -> Response:
         answer = self._problem(request, error.status_code, REFUSALS[error.status_code])
         answer.headers.update(error.headers or {})
+        return answer
+
+    async def _away(self, request: Request, error: SimulcastError) -> Response:
+        """The ledger is in use, away or broken."""
+        self._log({"event": "error", "kind": type(error).__name__, "where": "the ledger"})
+        answer = self._problem(request, 503, "not_now")
+        answer.headers.update(AGAIN)
         return answer
 
     async def _failed(self, request: Request, error: Exception) -> Response:

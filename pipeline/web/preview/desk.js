@@ -142,8 +142,9 @@
     document.body.classList.toggle("broken", errors.length > 0);
     sections.forEach(function (section) {
       var faults = state.faults[section.dataset.medium] || [], list = section.querySelector(".faults");
-      section.querySelector(".verdict").textContent = verdict(faults);
-      section.querySelector(".verdict").className = "verdict " + grade(faults);
+      var unknown = !state.checked || errors.length && !faults.length;
+      section.querySelector(".verdict").textContent = unknown ? "not checked yet" : verdict(faults);
+      section.querySelector(".verdict").className = unknown ? "verdict" : "verdict " + grade(faults);
       list.hidden = !faults.length;
       list.classList.toggle("grave", grade(faults) === "bad");
       list.replaceChildren.apply(list, faults.map(line));

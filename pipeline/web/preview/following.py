@@ -24,8 +24,8 @@ Whole = Callable[[], Awaitable[Mapping[str, Any]]]
 
 
 async def follow(seen: Seen, folders: Sequence[Path], quick: Quick, whole: Whole) -> None:
-    """Until cancelled: each change below the folders is made and shown; the latest save ends earlier work."""
-    working: asyncio.Task[None] | None = None
+    """Until cancelled: all is made, then each change, and shown; the latest save ends earlier work."""
+    working = asyncio.create_task(_everything(seen, whole))
     try:
         async for _ in awatch(
             *[one for one in folders if one.is_dir()],
@@ -45,7 +45,6 @@ async def _everything(seen: Seen, whole: Whole) -> None:
     seen.show(**await whole(), busy="")
 
 
-async def _ended(task: asyncio.Task[None] | None) -> None:
-    if task is not None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

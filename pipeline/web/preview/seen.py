@@ -25,15 +25,16 @@ class Build:
     """A build as the preview tells of it.
 
     findings: of the last check, each with where, line, code, severity, message and mend. busy: what goes on, in words.
-    broken: slugs of the episodes whose source cannot be read.
+    None before the first. broken: slugs of the episodes whose source cannot be read. ahead: of those still to come.
     """
 
     publication: Publication
     listings: tuple[Listing, ...]
     errors: tuple[str, ...] = ()
-    findings: tuple[Mapping[str, Any], ...] = ()
+    findings: tuple[Mapping[str, Any], ...] | None = None
     busy: str = ""
     broken: tuple[str, ...] = ()
+    ahead: tuple[str, ...] = ()
 
     def listing(self, slug: str) -> Listing | None:
         return next((one for one in self.listings if one.slug == slug), None)
@@ -42,7 +43,7 @@ class Build:
         """What check finds, by medium, in an episode and in what is everyone's; what is let pass is left out."""
         found: dict[str, list[Mapping[str, Any]]] = {}
         others = {one.slug for one in self.listings} - {slug}
-        for one in self.findings:
+        for one in self.findings or ():
             elsewhere = others & set(str(one["where"]).replace(".", "/").split("/"))
             if not (elsewhere or one["waived"] or self._tells(one)):
                 found.setdefault(_medium(str(one["code"])), []).append(one)
