@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from importlib.metadata import EntryPoint, entry_points
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, Protocol
 
 from pipeline.errors import StageError, suggestion
@@ -34,7 +34,7 @@ class Artifact:
     content: str | bytes | Path
 
     def __post_init__(self) -> None:
-        parts = PurePosixPath(self.path).parts
+        parts = [part for part in self.path.split("/") if part not in ("", ".")]
         if not parts or self.path.startswith("/") or ".." in parts or "\0" in self.path:
             raise StageError(f'an artifact is a relative path below build/, not "{self.path}"')
         if parts[0] in TAKEN:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers import absent
 from tests.readers import HOST, built
 
 FILES = 500
@@ -75,6 +76,8 @@ def post(path: str, body: bytes, *more: bytes) -> bytes:
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[Process]:
+    if not Path("/proc/self/fd").is_dir():
+        absent("Linux", "it tells what a process has open, and lets one machine be many clients")
     root = built(tmp_path / "letter")
     sound = root / "build/site/audio/06.mp3"
     sound.parent.mkdir(exist_ok=True)
@@ -106,7 +109,7 @@ def test_one_client_with_many_slow_connections_keeps_nobody_out(process: Process
             line = slow.enter_context(process.line())
             line.send(b"GET / HTTP/1.1\r\nX-A: ")
         assert process.status(get("/atom.xml"), of="127.0.0.2") == 200
-        assert process.files <= FILES
+        assert process.files <= before + 50
         for host in range(3, 7):
             for _ in range(60):
                 slow.enter_context(process.line(f"127.0.0.{host}"))

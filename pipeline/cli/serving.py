@@ -68,6 +68,8 @@ def serve(session: Session, host: str, port: int, behind_proxy: bool) -> None:
     log = Log(quiet=session.quiet)
     app, close = application(session, publication, site, publication.service.url or address, log)
     click.echo(f"{publication.title} is at {address} (Ctrl-C stops it)")
+    if publication.lists and publication.email:
+        click.echo(f"Readers subscribe at {publication.service.url or address}subscribe")
     if publication.lists and not publication.service.url:
         click.echo(
             f"Note: no [service] url in content/publication.toml, so its mails link to {address}",

@@ -14,7 +14,7 @@ from pipeline.feeds import notes, podcasting, xml
 from pipeline.feeds.entries import Entry, atom_guid, people
 from pipeline.feeds.jsonfeed import item
 from pipeline.feeds.podcasting import Beside
-from pipeline.feeds.xml import NAMESPACES, Element, element
+from pipeline.feeds.xml import Element, element
 from pipeline.media import Enclosure
 from pipeline.model import Publication
 from pipeline.stage import Artifacts, Made
@@ -89,7 +89,7 @@ def _fragment(publication: Publication, entry: Entry, beside: Beside) -> Fragmen
     more = list(_more(entry))
     article = cut.around(cut.description, cut.guid, more)
     atom = _around_atom(made, atom_guid(entry.listing))
-    text = Fragment(cut.content, *article, *atom, item(publication, entry))
+    text = Fragment(xml.content(entry.content), *article, *atom, item(publication, entry))
     if entry.sound is None:
         return text
     below = notes.below(publication, entry.sound, notes.timestamps(beside.chapters))
@@ -119,26 +119,22 @@ class _Item(NamedTuple):
 
     start: bytes
     description: bytes
-    gap: bytes
-    content: bytes
     middle: bytes
     guid: bytes
     end: bytes
 
     @classmethod
     def of(cls, made: Any) -> _Item:
-        tags = (*_DESCRIPTION, *_CONTENT, *_GUID)
-        start, description, gap, content, middle, guid, end = _cut(
-            _inside_channel(made.rss_entry()), *tags
-        )
-        end = end.removesuffix(_END)
-        return cls(xml.plain(start), description, gap, content, middle, guid, xml.plain(end))
+        text = _written(made.rss_entry(), DEPTH)
+        start, description, middle, guid, end = _cut(text, *_DESCRIPTION, *_GUID)
+        end = xml.plain(end.removesuffix(_END))
+        return cls(xml.plain(start), description, xml.plain(middle), guid, end)
 
     def around(
         self, description: bytes, guid: bytes, more: Iterable[Element]
     ) -> tuple[bytes, bytes]:
         """What stands before and after its content, with this description, GUID and further elements."""
-        before = (self.start, *_between(_DESCRIPTION, description), self.gap, _CONTENT[0])
+        before = (self.start, *_between(_DESCRIPTION, description), b"\n      ", _CONTENT[0])
         told = _between(_GUID, xml.plain(guid))
         after = (_CONTENT[1], self.middle, *told, self.end, xml.lines(more, DEPTH + 1), _END)
         return b"".join(before), b"".join(after)
@@ -157,10 +153,9 @@ def _between(tags: tuple[bytes, bytes], text: bytes) -> tuple[bytes, bytes, byte
 def _around_atom(made: Any, guid: str) -> tuple[bytes, bytes]:
     """What stands before and after the content of an entry of feedgen's."""
     made.guid(guid, permalink=False)
-    made.content("…", type="html")
-    begins, ends = b'<content type="html">', b"</content>"
-    before, _, after = _cut(_inside_feed(made.atom_entry()), begins, ends)
-    return xml.plain(before) + begins, ends + xml.plain(after)
+    text = _written(made.atom_entry(), DEPTH - 1)
+    before, _, after = _cut(text, b"<content>", b"</content>")
+    return xml.plain(before) + b'<content type="html">', b"</content>" + xml.plain(after)
 
 
 def _cut(text: bytes, *tags: bytes) -> list[bytes]:
@@ -195,16 +190,16 @@ class EntryExtension:
 
 
 def _entry(entry: Entry) -> Any:
-    """An entry as feedgen has it, as an article."""
+    """An entry as feedgen has it, as an article, but for its content."""
     listing = entry.listing
     one = FeedEntry()
     one.register_extension("simulcast", EntryExtension, rss=False)
     one.guid(listing.guid, permalink=False)
     one.title(listing.title)
     one.summary(listing.summary)
-    # After summary, which would set the description of RSS, and before content, which it would set.
+    # After summary, which would set the description of RSS. It becomes Atom's content as well, in whose place the
+    # text is joined, which the feeds share.
     one.description(escape(listing.summary, quote=False))
-    one.content(entry.content, type="html")
     one.published(listing.published.replace(microsecond=0))
     one.updated(listing.changed.replace(microsecond=0))
     one.author(people(entry.authors))
@@ -224,20 +219,11 @@ def _more(entry: Entry) -> Iterable[Element]:
         yield element("atom:updated", changed.isoformat(timespec="seconds"))
 
 
-def _inside_channel(item: Any) -> bytes:
-    """An item of feedgen's as it stands in a document, where the namespaces are declared already."""
-    frame = etree.Element("rss", nsmap={"content": NAMESPACES["content"]})
-    etree.SubElement(frame, "channel").append(item)
-    return _written(frame, b"  <channel>\n", b"  </channel>")
-
-
-def _inside_feed(entry: Any) -> bytes:
-    """An entry of feedgen's as it stands in a document."""
-    frame = etree.Element("feed")
-    frame.append(entry)
-    return _written(frame, b"<feed>\n", b"</feed>")
-
-
-def _written(frame: Any, begins: bytes, ends: bytes) -> bytes:
-    text = bytes(etree.tostring(frame, pretty_print=True, encoding="UTF-8"))
-    return text[text.index(begins) + len(begins) : text.rindex(ends)]
+def _written(made: Any, depth: int) -> bytes:
+    """An item or entry of feedgen's as it stands in a document, so far from the root; no text has a bare `<`."""
+    text = bytes(etree.tostring(made, pretty_print=True, encoding="UTF-8"))
+    text = text.partition(b"?>\n")[2] if text.startswith(b"<?xml") else text
+    indent = b"  " * depth
+    for inner in (b"    ", b"  ", b""):
+        text = text.replace(b"\n" + inner + b"<", b"\n" + indent + inner + b"<")
+    return indent + text

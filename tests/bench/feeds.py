@@ -72,23 +72,31 @@ def rows(full: bool) -> Iterator[Row]:
             "≤ 1.5",
             f"{found['peak']:.0f} MB",
         )
-    count = sizes[-1]
+    yield from _rebuilt(sizes[-1])
+
+
+def _rebuilt(count: int) -> Iterator[Row]:
+    """The best of three, in turn: what else the machine does only adds to them."""
     same()
-    theirs = _child("theirs", count)
+    found: dict[str, list[dict[str, float]]] = {"joined": [], "ours": [], "theirs": []}
+    for _ in range(3):
+        for what, times in found.items():
+            times.append(_child(what, count))
+    best = {what: min(one["ms"] for one in times) for what, times in found.items()}
+    peak = {what: max(one["peak"] for one in times) for what, times in found.items()}
     for what, how in (
-        ("joined", "all documents joined anew"),
-        ("ours", "all of it made anew, fragments too"),
+        ("joined", "documents joined of fragments, in pages"),
+        ("ours", "fragments made and kept one by one, documents joined"),
     ):
-        found = _child(what, count)
         yield Row(
-            f"{how}, {count:,} × 10 KB, against lxml's xmlfile",
-            f"{found['ms']:,.0f} ms CPU",
-            f"{theirs['ms']:,.0f} ms CPU, {theirs['peak']:.0f} MB",
-            found["ms"] / theirs["ms"],
+            f"{count:,} × 10 KB: {how}; lxml's xmlfile streaming the same entries of the same files",
+            f"{best[what]:,.0f} ms CPU",
+            f"{best['theirs']:,.0f} ms CPU, {peak['theirs']:.0f} MB",
+            best[what] / best["theirs"],
             "≤ 2",
-            f"{found['peak']:.0f} MB",
+            f"{peak[what]:.0f} MB",
         )
-    yield Row("its memory", f"{found['peak']:.0f} MB", "60 MB", found["peak"] / 60, "≤ 1")
+    yield Row("its memory", f"{peak['ours']:.0f} MB", "60 MB", peak["ours"] / 60, "≤ 1")
 
 
 def _child(what: str, *words: object) -> dict[str, float]:
