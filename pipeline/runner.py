@@ -20,7 +20,7 @@ from pipeline import config, identity, source
 from pipeline.errors import AuthorError, OutsideError, SimulcastError, StageError
 from pipeline.model import Episode, Listing, Place, Publication, Recording
 from pipeline.stage import EPISODE_GIVENS, GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
-from pipeline.store import Latest, Store
+from pipeline.store import BUILD, Latest, Store
 from pipeline.templates import Templates, search_path
 
 WHOLE = ""
@@ -130,6 +130,7 @@ class Desk:
         jobs: int = 1,
         reporter: Reporter | None = None,
         stages: Mapping[str, Stage] | None = None,
+        build: str = BUILD,
     ) -> None:
         self.root, self.now, self.jobs = root, now, max(1, jobs)
         self.reporter: Reporter = reporter or Silent()
@@ -143,7 +144,7 @@ class Desk:
         self.scheduled = tuple(one for one in self.contents.listings if one.published > now)
         if not self.contents.errors:
             identity.refuse_changes(self.remembered, self.publication, self.contents.listings)
-        self.store = Store(root)
+        self.store = Store(root, build=build)
         self.templates = Templates(
             search_path(root, self.publication.theme), self.store.home / "templates"
         )

@@ -21,9 +21,13 @@ CREATE TABLE IF NOT EXISTS records (stage TEXT, key TEXT, used TEXT, made TEXT, 
 CREATE TABLE IF NOT EXISTS latest (stage TEXT, subject TEXT, inputs TEXT, used TEXT, PRIMARY KEY (stage, subject));
 CREATE TABLE IF NOT EXISTS details (fingerprint TEXT PRIMARY KEY, fields TEXT);
 CREATE TABLE IF NOT EXISTS laid (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
+CREATE TABLE IF NOT EXISTS apart (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
 CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
 """
 
+
+BUILD = "build"
+"""Where what is published lies."""
 
 AT_ONCE = 500
 """How many paths are looked up in one go; a query may name a thousand."""
@@ -40,11 +44,14 @@ class Latest:
 class Store:
     """Below `.simulcast/store`; may be deleted at any time, and everything is made again.
 
+    build: where artifacts are laid; apart from build/ they share their bytes with the store, and are only to be read.
     records: False for a process that helps another, which alone remembers what was made.
     """
 
-    def __init__(self, root: Path, *, records: bool = True) -> None:
-        self.build = root / "build"
+    def __init__(self, root: Path, *, build: str = BUILD, records: bool = True) -> None:
+        self.build = root / build
+        self._apart = build != BUILD
+        self._laid = "apart" if self._apart else "laid"
         self.home = root / ".simulcast" / "store"
         self._scratch = self.home / "scratch"
         try:
@@ -237,9 +244,9 @@ class Store:
         with self.scratch() as folder:
             for made in changed:
                 target = self.build / made.path
-                _laid(Path(made.file), folder / "laid", target)
+                _lay(Path(made.file), folder / "laid", target, share=self._apart)
                 self._execute(
-                    "INSERT OR REPLACE INTO laid VALUES (?, ?, ?, ?)",
+                    f"INSERT OR REPLACE INTO {self._laid} VALUES (?, ?, ?, ?)",
                     (made.path, made.sha256, *_stat(target)),
                 )
         self._commit()
@@ -249,7 +256,8 @@ class Store:
         found: dict[str, tuple[str, int, int]] = {}
         for begun in range(0, len(paths), AT_ONCE):
             some = paths[begun : begun + AT_ONCE]
-            query = f"SELECT path, sha256, size, mtime FROM laid WHERE path IN ({_marks(some)})"
+            where = f"path IN ({_marks(some)})"
+            query = f"SELECT path, sha256, size, mtime FROM {self._laid} WHERE {where}"
             found |= {row[0]: row[1:] for row in self._execute(query, tuple(some))}
         return found
 
@@ -257,13 +265,15 @@ class Store:
         """Remove from build/ what was laid there before and is made no more; the paths removed."""
         wanted = set(paths)
         gone = sorted(
-            row[0] for row in self._execute("SELECT path FROM laid") if row[0] not in wanted
+            row[0]
+            for row in self._execute(f"SELECT path FROM {self._laid}")
+            if row[0] not in wanted
         )
         for path in gone:
             file = self.build / path
             file.unlink(missing_ok=True)
             _remove_empty(file.parent, self.build)
-            self._execute("DELETE FROM laid WHERE path = ?", (path,))
+            self._execute(f"DELETE FROM {self._laid} WHERE path = ?", (path,))
         self._commit()
         return gone
 
@@ -318,13 +328,26 @@ def _remove_empty(folder: Path, top: Path) -> None:
         folder = folder.parent
 
 
-def _laid(source: Path, copy: Path, target: Path) -> None:
+def _lay(source: Path, copy: Path, target: Path, *, share: bool) -> None:
+    """Put a file in its place by way of `copy`; share: as another name of the same bytes, where the disk can."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, copy)
+        copy.unlink(
+            missing_ok=True
+        )  # a name of bytes that were in their place already stays behind
+        if not (share and _linked(source, copy)):
+            shutil.copyfile(source, copy)
         _move(copy, target)
     except OSError as error:
         raise OutsideError(f"{target} cannot be written: {error.strerror}") from error
+
+
+def _linked(source: Path, name: Path) -> bool:
+    try:
+        name.hardlink_to(source)
+    except OSError:
+        return False
+    return True
 
 
 def _move(source: Path, target: Path) -> None:

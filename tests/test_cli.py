@@ -368,6 +368,19 @@ def test_help_imports_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
 
 
+def test_what_is_checked_apart_leaves_build_as_it_is(tmp_path: Path) -> None:
+    ahead = front_matter(2, "Ahead", published="2026-07-01T08:00:00Z") + BODY
+    small(tmp_path, e01_first=front_matter() + BODY, e02_ahead=ahead)
+    assert simulcast(tmp_path, "build").exit_code == 0
+    before = {file: file.stat().st_mtime_ns for file in (tmp_path / "build").rglob("*")}
+    words = ["check", "--into", "elsewhere", "--root", str(tmp_path), "--now", "2026-08-01"]
+    CliRunner().invoke(main, words, catch_exceptions=False)
+    assert (tmp_path / "elsewhere/site/02-ahead/index.html").exists()
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "build").rglob("*")} == before
+    again = json.loads(simulcast(tmp_path, "build", "--json").stdout)
+    assert not again["changed"] and not again["removed"]
+
+
 def test_preview_serves_the_site(published: Path) -> None:
     words = ["preview", "--root", str(published), "--now", NOW, "--port", "0", "--no-open"]
     with subprocess.Popen([*SIMULCAST, *words], stdout=subprocess.PIPE, text=True) as running:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from pipeline.cli.options import Session
-from pipeline.cli.previewing import Workshop, at_once
+from pipeline.cli.previewing import APART, Workshop, at_once
 from pipeline.stage import installed
 from pipeline.web.preview.app import preview
 from pipeline.web.preview.following import follow
@@ -33,7 +33,7 @@ PICTURE = "\n![A grey square](grey.png)\n\n[The site](https://small.example/abou
 @contextmanager
 def previewing(root: Path) -> Iterator[Running]:
     workshop = Workshop(Session(root, NOW, False, True, 1))
-    seen = Seen(root / "build", workshop.begin())
+    seen = Seen(workshop.build, workshop.begin())
 
     async def following() -> None:
         await follow(seen, [root / "content"], workshop.quick, workshop.whole)
@@ -141,7 +141,8 @@ def test_a_page_elsewhere_cannot_lead_its_name_here(served: Running) -> None:
 
 
 def test_a_phone_looks_in_with_the_key_of_the_code_and_nobody_without(root: Path) -> None:
-    seen = Seen(root / "build", Workshop(Session(root, NOW, False, True, 1)).begin())
+    workshop = Workshop(Session(root, NOW, False, True, 1))
+    seen = Seen(workshop.build, workshop.begin())
     app = preview(seen, key="a-key")
 
     async def phone() -> list[int]:
@@ -162,13 +163,14 @@ def test_what_waits_for_the_voice_does_not_hold_up_the_words() -> None:
 
 def test_words_are_there_before_the_voice_has_read_them(tmp_path: Path) -> None:
     small(tmp_path, SETTINGS, e01_first=front_matter() + BODY)
-    build = Workshop(Session(tmp_path, NOW, False, True, 1)).begin()
+    workshop = Workshop(Session(tmp_path, NOW, False, True, 1))
+    build = workshop.begin()
     assert (build.errors, build.findings) == ((), None)
     assert build.busy
-    page = (tmp_path / "build/site/01-first/index.html").read_text()
+    page = (workshop.build / "site/01-first/index.html").read_text()
     assert "Two are plenty." in page
-    assert (tmp_path / "build/site/static/style.css").exists()
-    assert not (tmp_path / "build/site/audio").exists()
+    assert (workshop.build / "site/static/style.css").exists()
+    assert not (workshop.build / "site/audio").exists()
 
 
 def test_what_is_still_to_come_is_looked_at_already(tmp_path: Path) -> None:
@@ -240,7 +242,7 @@ def test_a_saved_word_is_shown_in_every_medium_that_has_it(
         "text",
         "feed",
     }
-    assert "A saved word." in (tmp_path / "build/site/rss.xml").read_text()
+    assert "A saved word." in (tmp_path / APART / "site/rss.xml").read_text()
 
 
 def test_a_mistake_is_told_and_what_was_good_stays_until_it_is_mended(

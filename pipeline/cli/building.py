@@ -250,8 +250,11 @@ def opened(session: Session, terminal: Terminal) -> Desk:
 @click.option("--external", is_flag=True, help="Try links that lead out of the site, too.")
 @click.option("--strict", is_flag=True, help="Take warnings for errors.")
 @click.option("--codes", is_flag=True, help="List the codes, and end.")
+@click.option("--into", default="build", metavar="DIR", help="Build there, and leave build/ alone.")
 @everywhere
-def check(session: Session, episode: str | None, external: bool, strict: bool, codes: bool) -> None:
+def check(
+    session: Session, episode: str | None, external: bool, strict: bool, codes: bool, into: str
+) -> None:
     """Build, then look for what must not go out: exit code 1 where there is an error."""
     from pipeline.cli.terminal import answer
 
@@ -260,7 +263,7 @@ def check(session: Session, episode: str | None, external: bool, strict: bool, c
         return
 
     terminal = session.terminal()
-    desk = opened(session, terminal)
+    desk = opened(replace(session, build=into), terminal)
     try:
         report = run(desk)
         slug = slug_of(desk, episode) if episode else None

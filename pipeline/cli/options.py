@@ -22,13 +22,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """The options given everywhere, resolved."""
+    """The options given everywhere, resolved. build: the folder below root that a build is laid into."""
 
     root: Path
     now: datetime
     json: bool
     quiet: bool
     jobs: int
+    build: str = "build"
 
     def clock(self) -> Callable[[], float]:
         """The time in seconds since 1970, which goes on from `now`."""
@@ -44,7 +45,7 @@ class Session:
         """The publication opened for this run."""
         from pipeline.runner import Desk
 
-        return Desk(self.root, self.now, jobs=self.jobs, reporter=terminal)
+        return Desk(self.root, self.now, jobs=self.jobs, reporter=terminal, build=self.build)
 
 
 def _now(context: click.Context, parameter: click.Parameter, value: str | None) -> datetime:

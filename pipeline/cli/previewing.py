@@ -27,6 +27,8 @@ SHOWN = ("page", "email", "entry")
 """What changes on the preview with each saved word; the voice reads it afterwards."""
 LOOKS = "site"
 """Makes what the pages are dressed in."""
+APART = ".simulcast/preview"
+"""What is still to come must not lie in build/, which is served and deployed."""
 BUSY = "making and checking the rest"
 SLOW = "narration"
 EVERYTHING = "import os; os.nice(5); from pipeline.cli import main; main()"
@@ -56,7 +58,7 @@ def preview(session: Session, port: int, opens: bool, phone: bool) -> None:
     from pipeline.web.serving import listening, server
 
     workshop = Workshop(session)
-    seen = Seen(session.root / "build", workshop.begin())
+    seen = Seen(workshop.build, workshop.begin())
     elsewhere = own_address() if phone else ""
     key = secrets.token_urlsafe(9)
     try:
@@ -93,7 +95,8 @@ class Workshop:
     """Makes what the preview shows: at once what is looked at, then everything, in a process beside this one."""
 
     def __init__(self, session: Session) -> None:
-        self._session, self._now = session, session.now
+        self._session, self._now = replace(session, build=APART), session.now
+        self.build = session.root / APART
         self._made: dict[tuple[str, str], Artifacts] = {}
 
     def _open(self, terminal: Terminal | None = None) -> Desk:
@@ -200,6 +203,7 @@ class Workshop:
         """Everything made and checked in a process of its own, which ends when this is cancelled."""
         now = self._now.isoformat()
         words = ["check", "--root", str(self._session.root), "--now", now, "--json"]
+        words += ["--into", self._session.build]
         beside = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", EVERYTHING, *words),
             stdin=asyncio.subprocess.DEVNULL,
