@@ -77,6 +77,7 @@ def test_publish_makes_every_medium(published: Path) -> None:
         "sitemap.xml",
         "feeds.opml",
         "feed.css",
+        "feed.xsl",
         "archive/index.html",
         "subscribe/index.html",
     ):

@@ -842,6 +842,73 @@ def test_the_sitemap_and_the_list_of_feeds_are_what_machines_expect(
     assert f"Sitemap: {base}sitemap.xml" in built["robots.txt"].decode()
 
 
+RSS = """<rss version="2.0"><channel><title>Small &amp; good</title>
+<item><title>One</title><link>https://small.example/1/</link></item></channel></rss>"""
+ATOM = """<feed xmlns="http://www.w3.org/2005/Atom"><title>Small &amp; good</title><entry><title>One</title>
+<link rel="enclosure" href="https://small.example/1.mp3"/>
+<link rel="alternate" href="https://small.example/1/"/></entry></feed>"""
+
+
+@pytest.mark.parametrize("feed", [RSS, ATOM], ids=["rss", "atom"])
+def test_someone_who_clicks_a_feed_sees_a_page(built: dict[str, bytes], feed: str) -> None:
+    shown = etree.XSLT(etree.fromstring(built["feed.xsl"]))(etree.fromstring(feed))
+    assert shown.xpath("string(//h1)") == "Small & good"
+    assert shown.xpath("//li/a/@href") == ["https://small.example/1/"]
+    assert shown.xpath("string(//li//span[@class='name'])") == "One"
+
+
+PODCAST = """<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"
+xmlns:atom="http://www.w3.org/2005/Atom"><channel><title>Small</title><itunes:explicit>false</itunes:explicit>
+<atom:link rel="self" href="{}"/><atom:link rel="alternate" href="https://small.example/"/></channel></rss>"""
+
+
+def seen(found: dict[str, bytes], feed: bytes | str) -> etree._XSLTResultTree:
+    """A feed as a browser shows it."""
+    return etree.XSLT(etree.fromstring(found["site/feed.xsl"]))(etree.fromstring(feed))
+
+
+def test_a_podcasts_page_has_a_button_for_every_app_that_the_subscribe_page_has(
+    full: World,
+) -> None:
+    found = listed(full, 1)
+    shown = seen(found, PODCAST.format("https://small.example/podcast.xml"))
+    buttons = shown.xpath("//ul[@class='links']//a/@href")
+    asked = parsed(found["site/subscribe/index.html"])
+    assert buttons == asked.xpath("//section[@aria-labelledby='by-app']//ul//a/@href") != []
+    assert shown.xpath("string(//code)") == "https://small.example/podcast.xml"
+
+
+def test_a_private_podcasts_page_gives_its_own_address_and_no_button_for_the_public_one(
+    full: World,
+) -> None:
+    shown = seen(listed(full, 1), PODCAST.format("https://small.example/private/t0ken/podcast.xml"))
+    assert shown.xpath("//ul[@class='links']") == []
+    assert shown.xpath("string(//code)") == "https://small.example/private/t0ken/podcast.xml"
+
+
+@pytest.mark.parametrize("name", ["rss.xml", "atom.xml"])
+def test_an_article_feeds_page_says_what_it_is_and_gives_its_address(
+    full: World, name: str
+) -> None:
+    link = f'rel="self" href="https://small.example/{name}"'
+    atom = f'<feed xmlns="http://www.w3.org/2005/Atom"><title>Small</title><link {link}/></feed>'
+    rss = PODCAST.replace("<itunes:explicit>false</itunes:explicit>", "")
+    feed = atom if name == "atom.xml" else rss.format(f"https://small.example/{name}")
+    shown = seen(listed(full, 1), feed)
+    assert "This is a feed" in shown.xpath("string(//header/p[@class='subtitle'])")
+    assert shown.xpath("string(//code)") == f"https://small.example/{name}"
+    assert shown.xpath("//ul[@class='links']") == []
+
+
+def test_an_old_page_of_a_feed_gives_the_address_to_subscribe_to(full: World) -> None:
+    feed = PODCAST.format("https://small.example/podcast/1.xml").replace(
+        "</channel>",
+        '<atom:link rel="current" href="https://small.example/podcast.xml"/></channel>',
+    )
+    shown = seen(listed(full, 1), feed)
+    assert shown.xpath("string(//code)") == "https://small.example/podcast.xml"
+
+
 def test_the_subscribe_page_shows_a_code_that_a_phone_scans(full: World) -> None:
     import segno
 

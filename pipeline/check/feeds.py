@@ -76,7 +76,7 @@ class Site:
 def is_feed(path: str) -> bool:
     """Whether a path below build/site may hold a feed, or another document that feed readers open."""
     name = path.rpartition("/")[2]
-    return path.endswith((".xml", ".opml")) or (
+    return path.endswith((".xml", ".opml", ".xsl")) or (
         name.endswith(".json") and (name.startswith("feed") or "/feed" in path)
     )
 

@@ -24,7 +24,8 @@ ON_HOME = 10
 """How many earlier episodes the home page lists."""
 ON_PAGE = 100
 """How many episodes a page of the archive or the series holds, counted from the oldest: a full page never changes."""
-PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.css")
+PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.css", "feed.xsl")
+"""Files that are no pages. Feeds that were read before we had feed.css name feed.xsl, so it stays where it was."""
 COVER, ICON, FEED, TAB = 640, 192, 144, 32
 """Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
 SHADES = 64
