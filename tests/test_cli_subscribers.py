@@ -93,3 +93,10 @@ def test_an_export_can_be_imported_without_subscribing_who_left(tmp_path: Path) 
     result = subscribers(tmp_path, "import", str(write(tmp_path, "in.csv", text)))
     assert result.stdout == "readers: 1 added, 1 left it and stay off.\n"
     assert subscribers(tmp_path, "export").stdout == text
+
+
+def test_a_name_holds_no_control_characters(tmp_path: Path) -> None:
+    small(tmp_path)
+    subscribers(tmp_path, "add", "ada@example.org", "--called", "Ada\x1b[31m\nred")
+    shown = subscribers(tmp_path, "list").stdout
+    assert "Ada [31m red" in shown and "\x1b" not in shown
