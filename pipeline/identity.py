@@ -233,8 +233,12 @@ def record(root: Path, identities: Identities) -> bool:
     if file.exists() and file.read_text("utf-8") == text:
         return False
     partial = file.with_suffix(".json.partial")
-    partial.write_text(text, "utf-8")
-    partial.replace(file)
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(file)
+    except OSError:
+        partial.unlink(missing_ok=True)
+        raise
     return True
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import mailbox
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import urllib.request
 from email.header import decode_header, make_header
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
 
+from pipeline import identity
 from pipeline.cli import COMMANDS, main
 from pipeline.stage import installed
 from tests.publications import BODY, SETTINGS, front_matter, small, write
@@ -367,6 +371,29 @@ def test_help_imports_nothing_heavy() -> None:
     ).stdout
     loaded = set(out.splitlines()[-1].split())
     assert loaded & HEAVY == set()
+
+
+def test_a_full_disk_is_the_worlds_failure_wherever_it_is_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(tmp_path, SETTINGS.replace('"nanotts"', '"none"'), e01_first=front_matter() + BODY)
+
+    def full(*_: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device", "published.json")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(identity, "record", full)
+        refused = simulcast(tmp_path, "publish")
+    assert (refused.exit_code, refused.stderr.splitlines()[-1]) == (
+        3,
+        "published.json: No space left on device",
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+        refused = simulcast(tmp_path, "publish")
+    assert refused.exit_code == 3 and "is full; make room" in refused.stderr
+    assert simulcast(tmp_path, "publish").exit_code == 0
+    assert len(mailbox.Maildir(tmp_path / "build/outbox")) == 1
 
 
 def test_what_is_checked_apart_leaves_build_as_it_is(tmp_path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import sys
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -53,6 +54,9 @@ SECTIONS = {
 COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
 
 OUTSIDE = 3
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""A disk that takes no more, wherever that is found out."""
 
 
 class Commands(click.Group):
@@ -102,11 +106,21 @@ class Commands(click.Group):
         try:
             return super().main(*args, **extra)
         except SimulcastError as error:
-            if "--json" in words:
-                click.echo(json.dumps({"errors": str(error).splitlines()}, ensure_ascii=False))
-            else:
-                click.secho(str(error), err=True, fg="red")
-            sys.exit(OUTSIDE if isinstance(error, OutsideError) else 1)
+            _refuse(error, "--json" in words)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            _refuse(
+                OutsideError(f"{error.filename or 'a file'}: {error.strerror}"), "--json" in words
+            )
+
+
+def _refuse(error: SimulcastError, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"errors": str(error).splitlines()}, ensure_ascii=False))
+    else:
+        click.secho(str(error), err=True, fg="red")
+    sys.exit(OUTSIDE if isinstance(error, OutsideError) else 1)
 
 
 def _short(command: click.Command | None) -> str:

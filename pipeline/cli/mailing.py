@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import click
 from pipeline.cli.building import code, findings, run, slug_of, tell_findings, told_finding
 from pipeline.cli.options import Session, everywhere, moment
 from pipeline.cli.subscribing import OUTBOX, database, ledger, list_named
-from pipeline.errors import SimulcastError
+from pipeline.errors import OutsideError, SimulcastError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -195,6 +196,7 @@ def _work(
         failures: dict[str, SimulcastError] = {}
 
         def ended() -> bool:
+            _refuse_full_disk(session)
             return all(_ended(engine, key, failures) for key in keys)
 
         _watch(terminal, book, numbers, ended)
@@ -203,6 +205,14 @@ def _work(
         book.gone(how.worker)
     if failures:
         raise next(iter(failures.values()))
+
+
+def _refuse_full_disk(session: Session) -> None:
+    """The engine waits for a full disk to get room again, and would not say so. Raises OutsideError."""
+    if shutil.disk_usage(session.root).free < FULL:
+        raise OutsideError(
+            f"the disk that holds {session.root} is full; make room, and run it again: it goes on where it was"
+        )
 
 
 def _ended(engine: Durable, key: str, failures: dict[str, SimulcastError]) -> bool:
@@ -250,6 +260,9 @@ def _moving(session: Session, book: Ledger, numbers: list[int]) -> bool:
     waiting = set(book.to_send(session.now))
     return any(one.sending or one.edition in waiting for one in here)
 
+
+FULL = 1 << 18
+"""Bytes free on a disk that count as none: a database needs as much for what it does in one go."""
 
 LOOK = 0.1
 """Seconds between two looks at how far it is; longer where looking takes long."""

@@ -96,7 +96,8 @@ class Durable:
             self._dbos.launch()
         except Exception as error:
             self.close()
-            raise OutsideError(f"the engine of work could not be launched: {error}") from error
+            why = str(error).partition("\n")[0]
+            raise OutsideError(f"the engine of work could not be launched: {why}") from error
 
     def begin(self, key: str, work: str, first: int, second: int) -> None:
         from dbos import SetWorkflowID
