@@ -7,6 +7,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
+from pipeline import identity
 from pipeline.errors import SimulcastError
 
 MADE_FROM = ("content", "audio", "templates")
@@ -14,9 +15,13 @@ MADE_FROM = ("content", "audio", "templates")
 
 
 def commit(root: Path) -> str:
-    """The commit that all of a publication's files stand at; "" where one is changed, or git does not know them."""
+    """The commit that all of a publication's files stand at; "" where one is changed, or git does not know them.
+
+    content/published.json does not count: publishing writes it, and what it adds is made from the rest.
+    """
     found = _git(root, "rev-parse", "HEAD")
-    changed = _git(root, "status", "--porcelain", "--", *MADE_FROM)
+    ours = f":(exclude){identity.NAME}"
+    changed = _git(root, "status", "--porcelain", "--", *MADE_FROM, ours)
     if found is None or changed is None or changed.strip():
         return ""
     return found.decode().strip()

@@ -18,7 +18,7 @@ from pipeline.errors import NarrationError
 from pipeline.model import Narration, Sound
 from pipeline.sound.narrators.kokoro import Kokoro
 from pipeline.stage import Made
-from tests.publications import SETTINGS, front_matter, small
+from tests.publications import SETTINGS, front_matter, small, write
 from tests.sounds import ffmpeg, loudness, speech_like
 
 MP3 = "site/audio/06-six.mp3"
@@ -202,6 +202,14 @@ def test_a_synthetic_voice_that_nobody_is_told_of_is_a_warning(tmp_path: Path) -
     (one,) = read_by(tmp_path, Narration(notice=" "), voice="kokoro af_heart")
     assert (one.code, one.where, one.severity) == ("E517", f"build/{MP3}", "warning")
     assert "notice" in one.mend
+
+
+def test_a_recording_whose_name_fits_no_episode_is_a_warning(tmp_path: Path) -> None:
+    small(tmp_path, e01_first=front_matter() + "Few words.\n")
+    for name in ("01-first.wav", "01-frist.wav", "09-named.flac", "intro.flac"):
+        write(tmp_path, f"audio/{name}", "sound")
+    (one,) = audio.of_folder(tmp_path, {"audio/09-named.flac", ""})
+    assert (one.code, one.where, one.severity) == ("E519", "audio/01-frist.wav", "warning")
 
 
 def test_check_tells_of_the_voice_of_every_build_not_of_the_first_alone(tmp_path: Path) -> None:

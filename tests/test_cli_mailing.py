@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from pipeline.cli import main
 from tests.publications import BODY, SETTINGS, front_matter, small
+from tests.servers import Behaviour, awkward
 
 NOW = "2026-06-01T00:00:00Z"
 TWO = {"e01_first": front_matter() + BODY, "e02_second": front_matter(2, "Second") + BODY}
@@ -39,8 +40,22 @@ def letter(tmp_path: Path) -> Path:
 def test_an_episode_is_sent_once(letter: Path) -> None:
     result = simulcast(letter, "send", "01")
     assert result.stdout == "01-first to readers: 2 messages accepted.\n"
-    assert "Nothing to send" in simulcast(letter, "send", "01").stdout
+    simulcast(letter, "subscribers", "add", "eve@example.org")
+    again = simulcast(letter, "send", "01").stdout
+    assert "Nothing to send" in again and "Who subscribed after" in again
+    assert "Who subscribed after" in simulcast(letter, "send", "01", "--dry-run").stdout
     assert subjects(letter) == ["First", "First"]
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_publish_points_to_the_outbox_only_when_mail_lies_there(
+    letter: Path, monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    with awkward(Behaviour()) as where:
+        if left:
+            monkeypatch.setenv("SIMULCAST_SMTP_URL", f"smtp://{where}?tls=none")
+        said = simulcast(letter, "publish", "--yes").stdout
+    assert ("build/outbox/" in said) is not left and "2 messages accepted" in said
 
 
 def test_a_test_goes_to_one_address_and_into_no_ledger(letter: Path) -> None:

@@ -61,7 +61,7 @@ def edit(root: Path, old: str, new: str) -> None:
 def root(tmp_path: Path) -> Path:
     """A publication in git, published once, to two readers."""
     small(tmp_path, SILENT, e01_first=front_matter() + BODY)
-    write(tmp_path, ".gitignore", "build/\n.simulcast/\ndeployed/\ncontent/published.json\n")
+    write(tmp_path, ".gitignore", "build/\n.simulcast/\ndeployed/\n")
     git(tmp_path, "init")
     committed(tmp_path)
     simulcast(tmp_path, "subscribers", "add", "eve@small.example")

@@ -61,6 +61,9 @@ def findings(built: Built, memory: Memory, only: str | None = None) -> list[Find
     """
     found = [*settings.of_settings(built.publication, built.root)]
     found += dates.backwards(built.listings, built.root)
+    sound = built.publication.audio
+    named = {one.recording for one in built.listings} | {sound.intro, sound.outro, sound.bed}
+    found += audio.of_folder(built.root, named)
     asked = [one for one in built.listings if only in (None, one.slug)]
     beside = _by_episode(built)
     settled = _digest(repr(built.publication), _code())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -14,6 +14,7 @@ from typing import Any
 from pipeline.check.finding import Finding, finding
 from pipeline.errors import MediaError
 from pipeline.model import Narration, Sound
+from pipeline.source import recordings
 from pipeline.stage import Made
 
 NEAR = 1.0
@@ -27,6 +28,8 @@ CLIPPED = 3
 
 COVERED = 0.9
 """The share of the words heard that a transcript must hold."""
+
+NUMBERED = re.compile(r"\d+(-|$)")
 
 APART = 0.5
 """Seconds between a length told and the length heard."""
@@ -149,6 +152,18 @@ def content(file: Path) -> bytes:
 
 SETTING = "[narration] in content/publication.toml"
 INSTALLED_BY = {"kokoro": "make voice", "piper": "make piper"}
+
+
+def of_folder(root: Path, named: Collection[str]) -> Iterator[Finding]:
+    """Recordings that begin with a number, as an episode's do, of which there is no such episode.
+
+    named: the files that front matter or settings name.
+    """
+    for name, files in recordings(root).items():
+        where = files[0].relative_to(root).as_posix()
+        if NUMBERED.match(name) and where not in named and not (root / "content" / name).is_dir():
+            message = f"there is no content/{name}, so no episode takes it"
+            yield finding("E519", where, 0, message, "name it as the episode's folder is named")
 
 
 def of_voice(made: Mapping[str, Made], slug: str, asked: Narration) -> Iterator[Finding]:

@@ -178,6 +178,7 @@ RULES: Mapping[str, Rule] = {
     "E516": _warning("a light voice in place of the one that was asked for"),
     "E517": _warning("a synthetic voice that nobody is told of"),
     "E518": _warning("a recording that was clipped"),
+    "E519": _warning("a recording that no episode takes"),
     # accessibility
     "E602": _error("a heading without words on a page"),
     "E603": _error("a link that does not say where it leads"),

@@ -49,6 +49,16 @@ class Progress:
 
 # --- what is to be mailed --------------------------------------------------------------------------
 
+ONCE = "Who subscribed after an episode was mailed gets the next one."
+
+
+def leaves(desk: Desk) -> bool:
+    """Whether mail leaves this machine."""
+    from pipeline.delivery.transport import Place, chosen
+
+    named = desk.publication.email.transport if desk.publication.email else ""
+    return chosen(named, Place(desk.root / OUTBOX, os.environ)).leaves
+
 
 def due(desk: Desk, book: Ledger, only: str | None) -> list[Due]:
     """What each list has yet to be sent: by itself, or the one episode that was named."""
@@ -295,7 +305,7 @@ def send(
     at: datetime | None,
     yes: bool,
 ) -> None:
-    """Mail an episode to a list, to those who have not had it.
+    """Mail an episode to a list, once: to everyone who is on it now.
 
     With --at it is frozen now and goes out then, if "simulcast worker" runs, or at the next send or publish.
     """
@@ -413,7 +423,7 @@ def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due])
     if session.json:
         answer({"would_mail": rows})
     elif not wanted:
-        click.echo("Would mail nothing: everyone has it.")
+        click.echo(f"Would mail nothing. {ONCE}")
 
 
 def _shown(content: bytes) -> str:
@@ -450,7 +460,7 @@ def _tell_sent(session: Session, name: str, slug: str, sums: Sequence[Sums]) -> 
     if session.json:
         answer({"mailed": [told(one) for one in sums]})
     elif not sums:
-        click.echo(f"Nothing to send: everyone on {name} has {slug}, or nobody is on it.")
+        click.echo(f"Nothing to send: {slug} was mailed to {name}, or nobody is on it. {ONCE}")
     else:
         for one in sums:
             click.echo(f"{one.slug} to {one.mailing_list}: {outcome(one)}.")

@@ -27,6 +27,7 @@ from pipeline.cli.mailing import (
     dispatch,
     due,
     freeze,
+    leaves,
     outcome,
 )
 from pipeline.cli.mailing import told as sums_told
@@ -326,7 +327,7 @@ def _where(
         *(
             (
                 "Email",
-                f"{OUTBOX}/",
+                "sent" if leaves(desk) else f"{OUTBOX}/",
                 f"{one.slug} for {one.mailing_list}: {outcome(one)}",
             )
             for one in sums
