@@ -12,6 +12,7 @@ from sqlalchemy import Connection, delete, func, insert, null, or_, select, upda
 
 from pipeline.delivery.addresses import key, normalised
 from pipeline.delivery.database import Database
+from pipeline.delivery.edition import one_line
 from pipeline.delivery.tables import (
     consents,
     deliveries,
@@ -399,7 +400,7 @@ def _person(one: str, address: str, entry: Entry) -> dict[str, Any]:
         "address": address,
         "key": one,
         "domain": one.rpartition("@")[2],
-        "name": entry.name,
+        "name": one_line(entry.name),
         "attributes": written(entry.attributes),
         "suppressed": "",
         "suppressed_since": "",
@@ -410,7 +411,7 @@ def _person(one: str, address: str, entry: Entry) -> dict[str, Any]:
 def _learn(connection: Connection, row: Any, entry: Entry) -> None:
     """Keep a name and attributes that were not known before, or are others now."""
     had = json.loads(row.attributes) if row.attributes else {}
-    name, attributes = entry.name or row.name, written({**had, **entry.attributes})
+    name, attributes = one_line(entry.name) or row.name, written({**had, **entry.attributes})
     if (name, attributes) != (row.name, row.attributes):
         connection.execute(
             update(subscribers)
