@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from difflib import HtmlDiff, unified_diff
 from html import escape
 from typing import Any
+from urllib.parse import unquote
+
+from pipeline.templates import SLOT
 
 AUDIENCES = ("web reader", "email subscriber", "feed reader", "listener")
 
@@ -20,6 +23,7 @@ _BLOCKS = frozenset(
         "th", "tr", "ul",
     }
 )  # fmt: skip
+_SLOT = re.compile(rf"{re.escape(SLOT)}(\w+)(?:/([^/\s]*)/)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,13 @@ def _words(
 
 
 def _lines(content: bytes) -> list[str]:
-    return content.decode("utf-8", "replace").splitlines()
+    return _SLOT.sub(_named, content.decode("utf-8", "replace")).splitlines()
+
+
+def _named(slot: re.Match[str]) -> str:
+    """A slot by its name, and by what stands there for who has no value or whom the part is for."""
+    words = slot[1].replace("_", " ")
+    return f"[{words}: {unquote(slot[2])}]" if slot[2] else f"[{words}]"
 
 
 def _sentences(content: bytes) -> list[str]:

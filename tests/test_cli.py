@@ -292,6 +292,11 @@ def test_a_new_publication_publishes_at_once(tmp_path: Path) -> None:
     assert "already" in simulcast(tmp_path, "new", "publication", "my-letter").stderr
 
 
+def test_the_command_to_go_on_with_can_be_copied(tmp_path: Path) -> None:
+    said = simulcast(tmp_path, "new", "publication", "föö bär").stdout
+    assert said.endswith("then: simulcast preview --root 'föö bär'\n")
+
+
 def test_a_new_episode_takes_the_next_number_and_is_refused_until_written(tmp_path: Path) -> None:
     small(tmp_path)
     assert simulcast(tmp_path, "new", "episode", 'Größe: "zwei"').exit_code == 0

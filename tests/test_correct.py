@@ -107,6 +107,12 @@ def test_a_new_episode_is_a_new_entry(root: Path) -> None:
     assert "new entry: Second" in facts
 
 
+def test_what_each_reader_gets_is_shown_by_name(root: Path) -> None:
+    write(root, "content/02-second/episode.md", front_matter(2, "Second") + BODY)
+    said = simulcast(root, "diff", "02")
+    assert "+Unsubscribe: [unsubscribe url]" in said and "slot.invalid" not in said
+
+
 def test_the_page_shows_both_sides(root: Path) -> None:
     edit(root, "Two are plenty.", "Three are <plenty>.")
     page = root / "diff.html"
@@ -187,6 +193,28 @@ def test_a_dry_run_tells_how_many(root: Path) -> None:
     edit(root, "summary:", "updated: 2026-05-01T08:00:00Z\nsummary:")
     said = simulcast(root, "correct", "01", "--dry-run")
     assert "a correction goes to 2 readers of readers" in said and len(mails(root)) == 2
+
+
+def test_a_correction_brings_out_no_other_episode(root: Path) -> None:
+    page = root / "deployed/02-second/index.html"
+    second = "content/02-second/episode.md"
+    write(root, second, front_matter(2, "Second", published="2026-05-01T08:00:00Z") + BODY)
+    said = simulcast(root, "correct", "01", "--note", "It said two.", code=1)
+    assert f"{second} was never published" in said and "publish it first" in said
+    assert "It said two." not in (root / EPISODE).read_text("utf-8") and not page.exists()
+    write(root, second, front_matter(2, "Second", published="2026-06-02T08:00:00Z") + BODY)
+    simulcast(root, "correct", "01", "--note", "It said two.")
+    assert not page.exists() and len(mails(root)) == 4
+
+
+def test_a_correction_tells_its_own_changes_and_names_what_goes_out_with_it(root: Path) -> None:
+    second = "content/02-second/episode.md"
+    write(root, second, front_matter(2, "Second") + BODY)
+    simulcast(root, "publish")
+    write(root, second, front_matter(2, "Second") + BODY + "More.\n")
+    said = simulcast(root, "correct", "01", "--note", "It said two.", "--dry-run")
+    assert "Since it was published last:\n  01-first:" in said
+    assert "unmailed: 02-second\n" in said and "  02-second" not in said
 
 
 def test_the_note_replaces_an_older_date() -> None:

@@ -152,7 +152,7 @@ def test_a_fallback_keeps_two_voices(tmp_path: Path, monkeypatch: pytest.MonkeyP
     settings = 'narrator = "kokoro"\nvoice = "af_heart"\nquote_voice = "am_michael"\n'
     noted = Noted()
     assert not made(letter(tmp_path, settings), noted).errors
-    assert noted.notes == ["onnxruntime is not installed: nanotts en-US reads instead"]
+    assert noted.notes == ["onnxruntime is not installed (make voice): nanotts en-US reads instead"]
 
 
 # --- other packages' narrators
@@ -356,6 +356,15 @@ def test_a_piper_that_is_not_here_or_not_the_checked_one_is_told(
 
 
 # --- the script, to be read before it is heard
+
+
+def test_earlier_titles_are_sentences_whatever_they_end_in(tmp_path: Path) -> None:
+    root = letter(tmp_path)
+    write(root, f"content/{SLUG}/episode.md", front_matter(1, "Is It?") + BODY)
+    write(root, "content/02-second/episode.md", front_matter(2, "It Is") + BODY)
+    write(root, "content/03-third/episode.md", front_matter(3, "Third") + BODY)
+    words = ["script", "3", "--root", str(root), "--now", NOW.isoformat()]
+    assert "\nEarlier: Is It?\nIt Is.\n" in CliRunner().invoke(main, words).stdout
 
 
 def test_the_script_is_shown_with_what_is_said_otherwise(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ def publication(session: Session, folder: Path) -> None:
 
     where = session.root / folder
     begin(where, session.now)
+    command = shlex.join(["simulcast", "preview", "--root", str(folder)])
     click.echo(
-        f"{folder} is a publication. Edit {folder}/content/publication.toml, then: simulcast preview --root {folder}"
+        f"{folder} is a publication. Edit {folder}/content/publication.toml, then: {command}"
     )

@@ -13,6 +13,8 @@ from pipeline.cli.publishing import announce, checked, put_out, remember
 from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.edition import Edition
     from pipeline.delivery.ledger import Ledger, Sums
@@ -36,14 +38,13 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
     """
     from pipeline.cli.subscribing import ledger
 
-    if note:
-        _write(session, episode, note)
+    _begin(session, episode, note)
     terminal = session.terminal()
     desk = opened(session, terminal)
     try:
         slug = slug_of(desk, episode)
         _refuse_without_note(desk, slug)
-        checked(session, desk)
+        checked(session, desk, slug)
         with ledger(session) as book:
             wrong = _wrong(desk, book, slug)
             counts = {
@@ -52,7 +53,7 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
             if dry_run:
                 _tell(session, slug, counts, [])
                 return
-            _ask(session, desk, book, counts, yes)
+            _ask(session, desk, book, slug, counts, yes)
         put_out(terminal, desk)
         sums = _mail(session, terminal, desk, wrong)
         announce(desk)
@@ -62,15 +63,33 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
     _tell(session, slug, counts, sums)
 
 
-def _write(session: Session, episode: str, note: str) -> None:
+def _begin(session: Session, episode: str, note: str) -> None:
+    """Write the note into the episode, unless its correction would bring out more than itself."""
+    desk = session.desk()
+    try:
+        slug = slug_of(desk, episode)
+        _refuse_with_unpublished(desk, slug)
+    finally:
+        desk.close()
+    if note:
+        _write(session, session.root / "content" / slug / "episode.md", note)
+
+
+def _refuse_with_unpublished(desk: Desk, slug: str) -> None:
+    """The site goes out whole, and an episode must not come out unseen with the correction of another."""
+    known = desk.remembered.episodes
+    for one in desk.listings:
+        if one.slug not in known and one.slug != slug:
+            raise SimulcastError(
+                f"content/{one.slug}/episode.md was never published, and would go out with this correction; publish it "
+                "first, or let its published date lie ahead"
+            )
+
+
+def _write(session: Session, file: Path, note: str) -> None:
     from pipeline.source import corrected
     from pipeline.store import write_whole
 
-    desk = session.desk()
-    try:
-        file = session.root / "content" / slug_of(desk, episode) / "episode.md"
-    finally:
-        desk.close()
     text = corrected(file.read_bytes().decode("utf-8-sig"), note, session.now)
     write_whole(file, text.encode())
 
@@ -109,10 +128,12 @@ def _wrong(desk: Desk, book: Ledger, slug: str) -> list[tuple[Edition, list[int]
     return found
 
 
-def _ask(session: Session, desk: Desk, book: Ledger, counts: dict[str, int], yes: bool) -> None:
+def _ask(
+    session: Session, desk: Desk, book: Ledger, slug: str, counts: dict[str, int], yes: bool
+) -> None:
     from pipeline.cli.mailing import confirm, dispatch
 
-    listing = desk.listings[-1]
+    listing = next(one for one in desk.listings if one.slug == slug)
     how = dispatch(session, desk.publication, book)
     wanted = [(name, listing) for name in counts]
     confirm(desk.publication, how, wanted, list(counts.values()), yes)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.ledger import Sums
     from pipeline.deploy import Deployed
+    from pipeline.diff import Change
     from pipeline.runner import Desk, Report
 
 
@@ -118,9 +119,12 @@ def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
         )
 
 
-def checked(session: Session, desk: Desk) -> tuple[Report, list[Finding]]:
-    """Build, check and compare with what was published before; where something is refused, say so, and end."""
-    from pipeline.cli.comparing import compared, summary
+def checked(session: Session, desk: Desk, only: str = "") -> tuple[Report, list[Finding]]:
+    """Build, check and compare with what was published before; where something is refused, say so, and end.
+
+    only: the one episode that is mailed; others that go out with it are told by name alone.
+    """
+    from pipeline.cli.comparing import compared
     from pipeline.cli.terminal import complain
     from pipeline.snapshot import taken
 
@@ -137,10 +141,8 @@ def checked(session: Session, desk: Desk) -> tuple[Report, list[Finding]]:
         if not session.json:
             complain(map(str, guids))
         _refuse(session, report, found, words, list(map(str, guids)))
-    if changes and not session.quiet and not session.json:
-        click.echo("Since it was published last:")
-        for line in summary(changes):
-            click.echo(f"  {line}")
+    if not session.quiet and not session.json:
+        _tell_changes(desk, changes, only)
     return report, found
 
 
@@ -258,6 +260,21 @@ def _answer(report: Report, more: dict[str, Any]) -> None:
     from pipeline.cli.terminal import answer
 
     answer({**told(report), **more})
+
+
+def _tell_changes(desk: Desk, changes: Sequence[Change], only: str) -> None:
+    from pipeline.cli.comparing import summary
+
+    if lines := list(summary([one for one in changes if only in ("", one.subject)])):
+        click.echo("Since it was published last:")
+        for line in lines:
+            click.echo(f"  {line}")
+    subjects = {one.subject for one in changes}
+    others = [one.slug for one in desk.listings if one.slug in subjects - {only}]
+    if only and others:
+        click.echo(
+            f"The site goes out whole, with what else changed, unmailed: {', '.join(others)}"
+        )
 
 
 def _tell_dry(session: Session, desk: Desk, report: Report, only: str | None) -> None:

@@ -400,7 +400,7 @@ def _person(one: str, address: str, entry: Entry) -> dict[str, Any]:
         "address": address,
         "key": one,
         "domain": one.rpartition("@")[2],
-        "name": _called(entry),
+        "name": one_line(entry.name),
         "attributes": written(entry.attributes),
         "suppressed": "",
         "suppressed_since": "",
@@ -408,15 +408,10 @@ def _person(one: str, address: str, entry: Entry) -> dict[str, Any]:
     }
 
 
-def _called(entry: Entry) -> str:
-    """A name as it is kept: no control character of it reaches a header or a terminal."""
-    return entry.name if entry.name.isprintable() else one_line(entry.name)
-
-
 def _learn(connection: Connection, row: Any, entry: Entry) -> None:
     """Keep a name and attributes that were not known before, or are others now."""
     had = json.loads(row.attributes) if row.attributes else {}
-    name, attributes = _called(entry) or row.name, written({**had, **entry.attributes})
+    name, attributes = one_line(entry.name) or row.name, written({**had, **entry.attributes})
     if (name, attributes) != (row.name, row.attributes):
         connection.execute(
             update(subscribers)
