@@ -92,6 +92,8 @@ def test_a_private_feed_names_itself_and_asks_not_to_be_listed(name: str, tmp_pa
     assert root.find(f".//{{{XHTML}}}a") is None  # no button may subscribe them to the public feed
     (own,) = root.iterfind(".//atom:link[@rel='self']", NAMESPACES)
     assert own.get("href") == ADDRESS + "?a&b"
+    looks = etree.XPath("preceding-sibling::processing-instruction()")(root)
+    assert [one.get("href") for one in looks] == ["../../feed.css"]  # /private/TOKEN/ has none
     assert texts(root, ".//itunes:block") == ["Yes"]
     assert texts(root, ".//podcast:block") == ["yes"]
     ours, theirs = feedparser.parse(made), feedparser.parse(found)

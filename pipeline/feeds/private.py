@@ -12,6 +12,7 @@ from pipeline.feeds.xml import NAMESPACES
 NAMES = ("podcast.xml", "rss.xml", "atom.xml", "feed.json")
 """The feeds that a subscriber may have privately."""
 
+_STYLE = re.compile(rb'(<\?xml-stylesheet [^>]*href=")')
 _SELF = re.compile(rb'(<(?:atom:)?link href=)"[^"]*"( rel="self")')
 _HUB = re.compile(rb'\s*<(?:atom:)?link href="[^"]*" rel="hub"/>')
 _ABOUT = re.compile(rb'<div xmlns="%b">.*</div>' % XHTML.encode())
@@ -36,6 +37,7 @@ def private(feed: bytes, name: str, address: str) -> bytes:
     entry = b"<entry>" if name == "atom.xml" else b"<item>"
     end = b"</feed>" if name == "atom.xml" else b"</channel>"
     head, mark, rest = feed.partition(entry) if entry in feed else feed.rpartition(end)
+    head = _STYLE.sub(rb"\1../../", head)  # it lies beside the public feeds
     head = _HUB.sub(b"", head)
     head = _ABOUT.sub(lambda found: _theirs(found[0], address), head)
     head = _SELF.sub(lambda found: found[1] + quoteattr(address).encode() + found[2], head)
