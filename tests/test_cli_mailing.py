@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import mailbox
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
-from tests.publications import BODY, SETTINGS, front_matter, small
+from tests.publications import BODY, SETTINGS, front_matter, small, write
 from tests.servers import Behaviour, awkward
 
 NOW = "2026-06-01T00:00:00Z"
@@ -56,6 +61,44 @@ def test_publish_points_to_the_outbox_only_when_mail_lies_there(
             monkeypatch.setenv("SIMULCAST_SMTP_URL", f"smtp://{where}?tls=none")
         said = simulcast(letter, "publish", "--yes").stdout
     assert ("build/outbox/" in said) is not left and "2 messages accepted" in said
+
+
+def test_ctrl_c_settles_what_is_in_hand_and_mails_nobody_else(
+    letter: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers = "email\n" + "".join(f"reader{number}@example.org\n" for number in range(300))
+    simulcast(letter, "subscribers", "import", str(write(letter, "in.csv", readers)))
+    behaviour = Behaviour()
+    with awkward(behaviour) as where:
+        monkeypatch.setenv("SIMULCAST_SMTP_URL", f"smtp://{where}?tls=none")
+        words = ["publish", "--yes", "--root", str(letter), "--now", NOW]
+        command = [sys.executable, "-c", "from pipeline.cli import main; main()", *words]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+            behaviour.data = interrupting(running, at=40)
+            assert running.wait(60) == 1
+            assert running.stderr is not None and "stopped: what was" in running.stderr.read()
+        first = len(behaviour.kept)
+        assert 40 < first < 302
+        (one,) = json.loads(simulcast(letter, "status", "--json").stdout)["editions"]
+        assert (one["accepted"], one["sending"], one["unknown"]) == (first, 0, 0)
+        assert simulcast(letter, "publish", "--yes").exit_code == 0
+    assert Counter(to for _, to, _ in behaviour.kept).most_common(1)[0][1] == 1
+    (one,) = json.loads(simulcast(letter, "status", "--json").stdout)["editions"]
+    assert one["hold"] and one["accepted"] == len(behaviour.kept) == 302
+
+
+def interrupting(process: subprocess.Popen[str], at: int) -> Callable[[int], str]:
+    """Answers of a server that presses Ctrl-C when it has so many messages, and waits until that was heard."""
+
+    def data(place: int) -> str:
+        if place == at:
+            process.send_signal(signal.SIGINT)
+            assert process.stderr is not None
+            while "Stopping" not in process.stderr.readline():
+                pass
+        return "250 2.0.0 OK"
+
+    return data
 
 
 def test_a_test_goes_to_one_address_and_into_no_ledger(letter: Path) -> None:

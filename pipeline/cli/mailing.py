@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,12 +112,13 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
 
     email = publication.email or Email("")
     transport = chosen(email.transport, Place(session.root / OUTBOX, os.environ))
+    stop = threading.Event()
     domain = mailbox(email.sender).domain if email.sender else ""
     pace = paces(email.limits)
     return Dispatch(
         transport,
         Tokens(book.secret, publication.service.url),
-        Clock(session.clock(), time.sleep),
+        Clock(session.clock(), stop.wait),
         pace,
         hold=email.ambiguous == "hold" and not transport.repeatable,
         per_connection=email.limits.per_connection,
@@ -123,6 +126,7 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
         signers=signers(os.environ, domain, email.dkim),
         bounces=email.bounces,
         exchanger=dns() if pace.servers else None,
+        stop=stop,
     )
 
 
@@ -199,12 +203,30 @@ def _work(
             _refuse_full_disk(session)
             return all(_ended(engine, key, failures) for key in keys)
 
-        _watch(terminal, book, numbers, ended)
+        try:
+            _watch(terminal, book, numbers, ended)
+        except KeyboardInterrupt:
+            _stop(how, ended)
     finally:
         engine.close()
         book.gone(how.worker)
+    if how.stop.is_set() and book.unfinished():
+        raise SimulcastError(STOPPED)
     if failures:
         raise next(iter(failures.values()))
+
+
+def _stop(how: Dispatch, ended: Callable[[], bool]) -> None:
+    """Let senders end when what they have in hand is settled; whoever cannot wait for that kills us, which is safe."""
+    from pipeline.delivery.engine import until
+
+    click.echo("\nStopping after what is being handed over …", err=True)
+    how.stop.set()
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        until(ended)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _refuse_full_disk(session: Session) -> None:
@@ -263,6 +285,8 @@ def _moving(session: Session, book: Ledger, numbers: list[int]) -> bool:
 
 FULL = 1 << 18
 """Bytes free on a disk that count as none: a database needs as much for what it does in one go."""
+
+STOPPED = "stopped: what was handed over is settled, nobody else was mailed; publish or send again to go on"
 
 LOOK = 0.1
 """Seconds between two looks at how far it is; longer where looking takes long."""

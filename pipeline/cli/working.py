@@ -65,7 +65,7 @@ def _publish(session: Session, how: Dispatch, slug: str) -> None:
 def _work(session: Session, book: Ledger, how: Dispatch, engine: Durable, once: bool) -> None:
     from pipeline.delivery.mailing import launch, look_after, take_up, take_up_publishings
 
-    stop = threading.Event()
+    stop = how.stop  # senders end, too, when what they have in hand is settled
     for one in (signal.SIGTERM, signal.SIGINT):
         if threading.current_thread() is threading.main_thread():
             signal.signal(one, lambda *_: stop.set())

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from threading import Event
 
 from pipeline.delivery.dkim import Signer
 from pipeline.delivery.edition import Edition, due, edition, seeds
@@ -34,7 +35,7 @@ class Clock:
     """Tells the time in seconds since 1970, and waits so many seconds."""
 
     now: Callable[[], float]
-    wait: Callable[[float], None]
+    wait: Callable[[float], object]
 
     def moment(self) -> datetime:
         return datetime.fromtimestamp(self.now(), UTC)
@@ -46,7 +47,8 @@ class Dispatch:
 
     hold: an uncertain message waits for a person. per_connection: messages before a connection is made anew; 0 is
     without limit. worker: the name of this process. signers: of all messages. bounces: the mailbox for what comes back.
-    exchanger: says who takes a domain's mail; None where no lane asks for that.
+    exchanger: says who takes a domain's mail; None where no lane asks for that. stop: once it is set, senders end when
+    what they have in hand is settled.
     """
 
     transport: Transport
@@ -59,6 +61,7 @@ class Dispatch:
     signers: tuple[Signer, ...] = ()
     bounces: str = ""
     exchanger: Exchanger | None = None
+    stop: Event = field(default_factory=Event, compare=False, repr=False)
 
     def letters(self, ledger: Ledger, number: int) -> Segmented:
         """The letters of a frozen edition."""
@@ -148,7 +151,7 @@ def fill(
     settled: list[tuple[Claim, Outcome]] = []
     claims: tuple[Claim, ...] = ()
     try:
-        while True:
+        while not dispatch.stop.is_set():
             turn = ledger.advance(
                 slot,
                 settled,
@@ -166,6 +169,7 @@ def fill(
                 return turn.wait
             else:
                 clock.wait(turn.wait)
+        return None
     except OutsideError:
         ledger.leave(slot, settled, claims[len(settled) :], clock.now(), hold=dispatch.hold)
         raise
