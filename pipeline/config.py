@@ -88,6 +88,8 @@ def _checked(found: Publication, lines: dict[Location, int]) -> Publication:
     for name in ("title", "description", "theme"):
         if not getattr(found, name).strip():
             raise refuse((name,), f"{name} is empty")
+    if not _NAME.fullmatch(found.theme):
+        raise refuse(("theme",), f'theme: "{found.theme}" {_ALLOWED}')
     for index, person in enumerate(found.people):
         if not _NAME.fullmatch(person.id):
             raise refuse(("people", index, "id"), f'id: "{person.id}" {_ALLOWED}')

@@ -517,7 +517,7 @@ def test_a_quotation_is_in_the_second_voice_and_then_attributed(templates: Templ
     quoted = speech.find("voice[@name='quote']")
     assert quoted is not None
     assert sentences(quoted) == ["Complex."]
-    assert "So said Dan Ives of Wedbush Securities." in sentences(speech)
+    assert "So said Dan Ives, Wedbush Securities." in sentences(speech)
 
 
 def test_the_authors_own_words_are_in_the_authors_voice(templates: Templates) -> None:
@@ -555,4 +555,4 @@ def test_every_sentence_ends_as_one(templates: Templates) -> None:
 def test_the_series_is_recited_briefly(templates: Templates) -> None:
     spoken = sentences(said(templates, an_episode()))
     assert "This was Episode 6 of Small Letter." in spoken
-    assert "Earlier: Never had a page; The one before?" in spoken
+    assert "Earlier: Never had a page. The one before?" in spoken

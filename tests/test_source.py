@@ -58,6 +58,7 @@ def test_a_small_publication_is_read(tmp_path: Path) -> None:
         ("[podcast]", "[podcasts]", 'unknown key "podcasts"'),
         ("[[people]]", "[[people]", ":9: is not TOML"),
         ('title = "Small Letter"\nurl', 'title = ""\nurl', ":1: title is empty"),
+        ('language = "en"', 'language = "en"\ntheme = "../x"', ':5: theme: "../x" must be letters'),
         (
             'title = "Small Letter"\nurl',
             'title = "a\\u0007b"\nurl',

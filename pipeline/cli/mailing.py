@@ -515,7 +515,8 @@ def outcome(one: Sums) -> str:
         words += [f"{number:,} {state}"] if number else []
     left = one.planned + one.sending
     words += [f"{left:,} to go"] if left else []
-    return ", ".join(words)
+    again = "; simulcast worker, or the next publish, tries the deferred again"
+    return ", ".join(words) + (again if one.deferred else "")
 
 
 def told(one: Sums) -> dict[str, Any]:
