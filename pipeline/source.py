@@ -468,7 +468,10 @@ def recording(listing: Listing, root: Path, recordings: Mapping[str, list[Path]]
         return file
     found = recordings.get(listing.slug, [])
     for file in found:
-        if file.suffix.lower() not in RECORDINGS or not file.is_file():
+        if not file.is_file():
+            message = f'has a recording "audio/{file.name}", which is no file'
+            raise AuthorError(where, None, message, code="E164")
+        if file.suffix.lower() not in RECORDINGS:
             raise AuthorError(
                 where,
                 None,

@@ -312,6 +312,14 @@ def test_a_recording_of_a_kind_that_cannot_be_taken_is_told(tmp_path: Path) -> N
         source.recording(contents.listings[0], tmp_path, source.recordings(tmp_path))
 
 
+def test_a_recording_that_is_no_file_is_told(tmp_path: Path) -> None:
+    small(tmp_path)
+    (tmp_path / "audio/01-first.wav").mkdir(parents=True)
+    _, contents = opened(tmp_path)
+    with pytest.raises(AuthorError, match=r'"audio/01-first.wav", which is no file'):
+        source.recording(contents.listings[0], tmp_path, source.recordings(tmp_path))
+
+
 def test_a_recording_may_end_in_capitals(tmp_path: Path) -> None:
     write(small(tmp_path), "audio/01-first.WAV", "x")
     _, contents = opened(tmp_path)
