@@ -28,11 +28,11 @@ from tests.keys import RSA
 from tests.peers import node_module, peer
 
 SERVICE = "https://letters.ground.example/"
-CONNECTIONS = 4
-"""Of ours: while one batch is settled, others are under way."""
+CONNECTIONS = 10
+"""Ours and a rival's: while one batch is settled, others are under way."""
 
-RIVALS = 10
-"""Connections of a rival, which is quicker with more of them."""
+SIGNING = 4
+"""Ours where each message is signed: what signs keeps the interpreter, and more would only wait for it."""
 
 WINDOW = 100
 """Messages claimed and settled together; the bound of second copies after a crash, for each connection."""
@@ -81,7 +81,7 @@ class Sink:
 
     def filled(self, count: int, size: int) -> float:
         """Messages a second of smtp-source, over connections that it keeps."""
-        words = ["-s", RIVALS, "-d", "-l", size, "-m", count, f"127.0.0.1:{self.port}"]
+        words = ["-s", CONNECTIONS, "-d", "-l", size, "-m", count, f"127.0.0.1:{self.port}"]
         began = time.perf_counter()
         subprocess.run([str(word) for word in (self.source, *words)], check=True)
         return count / (time.perf_counter() - began)
@@ -105,7 +105,8 @@ def sink(*, counts: bool = False) -> Iterator[Sink]:
 
 def sent(where: Sink, count: int, signers: tuple[Signer, ...]) -> float:
     """Messages a second of ours: planned before, then claimed, joined, signed, handed over and settled."""
-    server = Smtp("127.0.0.1", where.port, "none", window=WINDOW, connections=CONNECTIONS)
+    connections = SIGNING if signers else CONNECTIONS
+    server = Smtp("127.0.0.1", where.port, "none", window=WINDOW, connections=connections)
     with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.db") as book:
         readers = (Entry(f"reader{n}@example.org", name=f"Reader {n}") for n in range(count))
         people.add(book, "readers", readers, NOW)
@@ -148,7 +149,7 @@ def pooled(where: Sink, count: int) -> float:
     folder = node_module("nodemailer").parent
     ran = subprocess.run(
         ["node", "-e", POOL],
-        input=json.dumps([where.port, count, RIVALS, key, HTML, TEXT]),
+        input=json.dumps([where.port, count, CONNECTIONS, key, HTML, TEXT]),
         env={"NODE_PATH": str(folder), "PATH": "/usr/local/bin:/usr/bin:/bin"},
         check=True,
         capture_output=True,
