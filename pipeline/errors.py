@@ -13,6 +13,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from errno import EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS
+
+NO_ROOM = frozenset({ENOSPC, EDQUOT, EROFS})
+"""A disk that takes no more, wherever that is found out."""
+
+WORLD = NO_ROOM | {EACCES, EPERM, EIO, EMFILE, ENFILE, ENOMEM}
+"""Failures of the machine, not of a stage: the same command may be run again once they are mended."""
 
 
 class SimulcastError(Exception):

@@ -10,17 +10,16 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from errno import EACCES, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EPERM, EROFS
 from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import config, identity, source
-from pipeline.errors import AuthorError, OutsideError, SimulcastError, StageError
+from pipeline.errors import WORLD, AuthorError, OutsideError, SimulcastError, StageError
 from pipeline.model import Episode, Listing, Place, Publication, Recording
 from pipeline.stage import EPISODE_GIVENS, GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
-from pipeline.store import BUILD, Latest, Store
+from pipeline.store import AT_ONCE, BUILD, Latest, Store
 from pipeline.templates import Templates, search_path
 
 WHOLE = ""
@@ -34,12 +33,6 @@ PROMISED = "fragment"
 
 DETAILED = frozenset({"publication", "listing", "sound", "voice"})
 """Givens of which each field is remembered, so that it can be told which of them changed."""
-
-WORLD = frozenset({ENOSPC, EDQUOT, EROFS, EACCES, EPERM, EIO, EMFILE, ENFILE, ENOMEM})
-"""Failures of the machine, not of a stage: the same command may be run again once they are mended."""
-
-AT_ONCE = 500
-"""How many subjects are looked up in one go."""
 
 PARALLEL_FROM = 8
 """Fewer stale episodes than this are made in this process: starting others would cost more."""

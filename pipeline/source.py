@@ -49,7 +49,7 @@ OURS = frozenset(
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _WEB = re.compile(r"https?://[^/\s]+")
-_NUMBERED = re.compile(r"(\d+)(-|$)")
+NUMBERED = re.compile(r"(\d+)(-|$)")
 _NOT_AUTHORS = {
     "slug": "is the folder's name; rename the folder instead",
     "first_guid": "is for content/published.json to remember; delete it",
@@ -106,7 +106,7 @@ def _folders(root: Path) -> list[Path]:
     return [
         folder
         for folder in sorted(content.iterdir())
-        if folder.is_dir() and ((folder / "episode.md").exists() or _NUMBERED.match(folder.name))
+        if folder.is_dir() and ((folder / "episode.md").exists() or NUMBERED.match(folder.name))
     ]
 
 
@@ -297,7 +297,7 @@ def _check_listing(listing: Listing, where: str, line: Any) -> None:
         raise AuthorError(
             where, line(("number",)), f"number: {listing.number} is below 0", code="E127"
         )
-    numbered = _NUMBERED.match(listing.slug)
+    numbered = NUMBERED.match(listing.slug)
     if numbered and int(numbered[1]) != listing.number:
         raise AuthorError(
             where,

@@ -30,7 +30,7 @@ BUILD = "build"
 """Where what is published lies."""
 
 AT_ONCE = 500
-"""How many paths are looked up in one go; a query may name a thousand."""
+"""How many results or paths are looked up in one go; a query may name a thousand."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import Any
 from pipeline.check.finding import Finding, finding
 from pipeline.errors import MediaError
 from pipeline.model import Narration, Sound
-from pipeline.source import recordings
+from pipeline.source import NUMBERED, recordings
 from pipeline.stage import Made
 
 NEAR = 1.0
@@ -28,8 +28,6 @@ CLIPPED = 3
 
 COVERED = 0.9
 """The share of the words heard that a transcript must hold."""
-
-NUMBERED = re.compile(r"\d+(-|$)")
 
 APART = 0.5
 """Seconds between a length told and the length heard."""

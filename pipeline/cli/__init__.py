@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import importlib
 import json
 import sys
@@ -12,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from pipeline import __version__
-from pipeline.errors import OutsideError, SimulcastError
+from pipeline.errors import NO_ROOM, OutsideError, SimulcastError
 from pipeline.stage import GROUP, installed
 
 SECTIONS = {
@@ -54,9 +53,6 @@ SECTIONS = {
 COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
 
 OUTSIDE = 3
-
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-"""A disk that takes no more, wherever that is found out."""
 
 
 class Commands(click.Group):

@@ -13,8 +13,6 @@ from pipeline.cli.publishing import announce, checked, put_out, remember
 from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pipeline.cli.terminal import Terminal
     from pipeline.delivery.edition import Edition
     from pipeline.delivery.ledger import Ledger, Sums
@@ -38,11 +36,13 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
     """
     from pipeline.cli.subscribing import ledger
 
-    _begin(session, episode, note)
+    if note:
+        _write(session, episode, note)
     terminal = session.terminal()
     desk = opened(session, terminal)
     try:
         slug = slug_of(desk, episode)
+        _refuse_with_unpublished(desk, slug)
         _refuse_without_note(desk, slug)
         checked(session, desk, slug)
         with ledger(session) as book:
@@ -63,16 +63,20 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
     _tell(session, slug, counts, sums)
 
 
-def _begin(session: Session, episode: str, note: str) -> None:
+def _write(session: Session, episode: str, note: str) -> None:
     """Write the note into the episode, unless its correction would bring out more than itself."""
+    from pipeline.source import corrected
+    from pipeline.store import write_whole
+
     desk = session.desk()
     try:
         slug = slug_of(desk, episode)
         _refuse_with_unpublished(desk, slug)
     finally:
         desk.close()
-    if note:
-        _write(session, session.root / "content" / slug / "episode.md", note)
+    file = session.root / "content" / slug / "episode.md"
+    text = corrected(file.read_bytes().decode("utf-8-sig"), note, session.now)
+    write_whole(file, text.encode())
 
 
 def _refuse_with_unpublished(desk: Desk, slug: str) -> None:
@@ -84,14 +88,6 @@ def _refuse_with_unpublished(desk: Desk, slug: str) -> None:
                 f"content/{one.slug}/episode.md was never published, and would go out with this correction; publish it "
                 "first, or let its published date lie ahead"
             )
-
-
-def _write(session: Session, file: Path, note: str) -> None:
-    from pipeline.source import corrected
-    from pipeline.store import write_whole
-
-    text = corrected(file.read_bytes().decode("utf-8-sig"), note, session.now)
-    write_whole(file, text.encode())
 
 
 def _refuse_without_note(desk: Desk, slug: str) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.delivery.engine import Durable
     from pipeline.delivery.ledger import Ledger, Sums
     from pipeline.delivery.sender import Dispatch
+    from pipeline.delivery.transport import Transport
     from pipeline.model import Listing, Publication
     from pipeline.runner import Desk
 
@@ -57,10 +58,15 @@ ONCE = "Who subscribed after an episode was mailed gets the next one."
 
 def leaves(desk: Desk) -> bool:
     """Whether mail leaves this machine."""
+    return _transport(desk.root, desk.publication).leaves
+
+
+def _transport(root: Path, publication: Publication) -> Transport:
+    """What carries this publication's mail away."""
     from pipeline.delivery.transport import Place, chosen
 
-    named = desk.publication.email.transport if desk.publication.email else ""
-    return chosen(named, Place(desk.root / OUTBOX, os.environ)).leaves
+    named = publication.email.transport if publication.email else ""
+    return chosen(named, Place(root / OUTBOX, os.environ))
 
 
 def due(desk: Desk, book: Ledger, only: str | None) -> list[Due]:
@@ -107,11 +113,10 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
     from pipeline.delivery.pace import paces
     from pipeline.delivery.sender import Clock, Dispatch
     from pipeline.delivery.tokens import Tokens
-    from pipeline.delivery.transport import Place, chosen
     from pipeline.model import Email
 
     email = publication.email or Email("")
-    transport = chosen(email.transport, Place(session.root / OUTBOX, os.environ))
+    transport = _transport(session.root, publication)
     stop = threading.Event()
     domain = mailbox(email.sender).domain if email.sender else ""
     pace = paces(email.limits)
