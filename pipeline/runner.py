@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
-import re
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline import config, identity, source
 from pipeline.errors import WORLD, AuthorError, OutsideError, SimulcastError, StageError
-from pipeline.model import Episode, Listing, Place, Publication, Recording
+from pipeline.fingerprint import code, digest, version
+from pipeline.model import Episode, Listing, Place, Publication, Recording, SeriesEntry
+from pipeline.results import Results, Within
 from pipeline.stage import EPISODE_GIVENS, GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
-from pipeline.store import AT_ONCE, BUILD, Latest, Store
+from pipeline.store import AT_ONCE, BUILD, Latest, SettledPage, Store
 from pipeline.templates import Templates, search_path
 
 WHOLE = ""
@@ -129,19 +128,21 @@ class Desk:
         self.reporter: Reporter = reporter or Silent()
         self.stages = installed() if stages is None else dict(stages)
         for stage in self.stages.values():
-            _code(stage.function.__module__)  # now: an edit while we work is not what we ran
+            code(stage.function.__module__)  # now: an edit while we work is not what we ran
         self.remembered = identity.recorded(root)
         self.publication = _identified(config.publication(root), self.remembered)
-        self.contents = source.contents(root, self.publication, self.remembered)
-        self.listings = source.published(self.contents.listings, now)
-        self.scheduled = tuple(one for one in self.contents.listings if one.published > now)
-        if not self.contents.errors:
-            identity.refuse_changes(self.remembered, self.publication, self.contents.listings)
         self.store = Store(root, build=build)
+        try:
+            self.contents = self._read()
+        except BaseException:
+            self.store.close()
+            raise
+        self.listings = source.published(self.contents.listings, now)
+        self.scheduled = self.contents.listings[len(self.listings) :]
         self.templates = Templates(
             search_path(root, self.publication.theme), self.store.home / "templates"
         )
-        self.made: dict[tuple[str, str], Artifacts] = {}
+        self.used: dict[str, set[str]] = {}
         self._episodes: dict[str, Episode] = {}
         self.notes: list[str] = []
         self._states: dict[str, str] = {}
@@ -155,7 +156,24 @@ class Desk:
             f"page {page.number}": page
             for page in source.pages(self.listings, self.publication.feeds.page)
         }
+        self.newest = self.listings[len(self.pages) * self.publication.feeds.page :]
+        self.lasting = [one for one in self.stages.values() if one.per != "publication"]
+        self.made = Results([one.name for one in self.lasting])
+        self.page_of = {
+            subject: name
+            for name, page in self.pages.items()
+            for subject in (name, *(one.slug for one in page.listings))
+        }
         self._places: dict[str, Place] = {}
+
+    def _read(self) -> source.Contents:
+        """The episodes; of those whose files are as they were, as they were read before."""
+        readings = self.store.readings(code("pipeline.source"))
+        found = source.contents(self.root, self.publication, self.remembered, readings)
+        self.store.keep_readings(readings)
+        if not found.errors:
+            identity.refuse_changes(self.remembered, self.publication, found.listings)
+        return found
 
     # --- givens
 
@@ -173,8 +191,7 @@ class Desk:
             case "listing":
                 return self.listing_by_slug[subject]
             case "place":
-                self._places = self._places or source.places(self.listings, self.publication)
-                return self._places[subject]
+                return self._place(subject)
             case "full_page":
                 return self.pages[subject]
             case "episode":
@@ -193,6 +210,33 @@ class Desk:
             del self._episodes[next(iter(self._episodes))]
         return found
 
+    def _place(self, slug: str) -> Place:
+        """Where an episode stands; that of its neighbours on the same page is found with it."""
+        if slug not in self._places:
+            page = self.pages.get(self.page_of.get(slug, ""))
+            first = (page.number - 1 if page else len(self.pages)) * self.publication.feeds.page
+            own = page.listings if page else self.listings[first:]
+            before, after = self._around(first, len(own))
+            shown = self._indexes[page.number - 1 if page else -1]
+            self._places |= source.places(own, shown, before, after)
+        return self._places[slug]
+
+    def _around(self, first: int, count: int) -> tuple[Listing | None, Listing | None]:
+        """The episodes before and after so many that begin there."""
+        last = first + count
+        return (
+            self.listings[first - 1] if first else None,
+            self.listings[last] if last < len(self.listings) else None,
+        )
+
+    @cached_property
+    def _indexes(self) -> list[tuple[SeriesEntry, ...]]:
+        """The series index as it stands before each page, and before the newest episodes."""
+        found = [source.index(self.publication)]
+        for page in self.pages.values():
+            found.append(source.index_after(found[-1], page.listings))
+        return found
+
     def recording(self, slug: str) -> Recording | None:
         if self._recordings is None:
             self._recordings = source.recordings(self.root)
@@ -206,14 +250,14 @@ class Desk:
     def fingerprint(self, name: str, subject: str) -> str:
         """What an input hashes to now, without reading an episode's body into blocks."""
         if name == "templates":
-            return _code("pipeline.templates")
+            return code("pipeline.templates")
         if name == "files":
             return ""
         if name == "episode":
-            return _hash(self.contents.sources[subject].sha256, _code("pipeline.source"))
+            return digest(self.contents.sources[subject].sha256, code("pipeline.source"))
         if name == "recording":
             found = self.recording(subject)
-            return _hash(found.path, found.sha256) if found else ""
+            return digest(found.path, found.sha256) if found else ""
         if name in self.stages and subject in self.listing_by_slug:
             return self._hashed(name, subject)
         known = self._fingerprints.setdefault(name, {})
@@ -225,46 +269,51 @@ class Desk:
     def _hashed(self, name: str, subject: str) -> str:
         """What many stages ask for is hashed once, and what is made of many of one kind in one go."""
         if name == "episodes":
-            rest = self.listings[len(self.pages) * self.publication.feeds.page :]
             found = [self.fingerprint("full_page", page) for page in self.pages]
-            return _hash(*found, *(self.fingerprint("listing", one.slug) for one in rest))
+            return digest(*found, *(self.fingerprint("listing", one.slug) for one in self.newest))
         if name == "full_page":
             known = self._fingerprints.setdefault("listing", {})
             slugs = [one.slug for one in self.pages[subject].listings]
             found = [known.get(slug) or self.fingerprint("listing", slug) for slug in slugs]
-            return _hash(subject, *found)
+            return digest(subject, *found)
         if name in GIVENS or name in EPISODE_GIVENS:
-            return _hash(repr(self.given(name, subject)))
+            return digest(repr(self.given(name, subject)))
         if self.stages[name].per == "episode" and subject == WHOLE:
-            rest = self.listings[len(self.pages) * self.publication.feeds.page :]
-            newest = [self.made[name, one.slug] for one in rest]
-            return _hash(*(self.fingerprint(name, page) for page in self.pages), _told(newest))
+            newest = [self.made[name, one.slug] for one in self.newest]
+            return digest(*(self.fingerprint(name, page) for page in self.pages), _told(newest))
         if self.stages[name].per == "episode" and subject in self.pages:
-            return _hash(_told([self.made[name, one.slug] for one in self.pages[subject].listings]))
-        parts = self._parts(name, subject)
-        return _hash(_told([parts] if isinstance(parts, Artifacts) else parts.values()))
+            return digest(
+                _told([self.made[name, one.slug] for one in self.pages[subject].listings])
+            )
+        if self.stages[name].per == "page" and subject == WHOLE:
+            return digest(*(self.fingerprint(name, page) for page in self.pages))
+        return digest(_told([self.made[name, subject]]))
 
     def _parts(self, name: str, subject: str) -> Artifacts | Mapping[Any, Artifacts]:
         """What a stage made of a subject, or of all that lies in it: episodes of a page, all of a publication."""
         per = self.stages[name].per
         if per == "episode" and (subject == WHOLE or subject in self.pages):
             within = self.listings if subject == WHOLE else self.pages[subject].listings
-            return _Made(self.made, name, within)
+            return Within(self.made, name, within)
         if per == "page" and subject == WHOLE:
             return {page.number: self.made[name, key] for key, page in self.pages.items()}
         return self.made[name, subject]
 
     def inputs(self, stage: Stage, subject: str) -> dict[str, str]:
         """The fingerprint of everything a stage depends on, by name."""
+        own = [name for name in stage.parameters if name not in GIVENS and name not in TOOLS]
+        return self._of_all(stage) | {name: self.fingerprint(name, subject) for name in own}
+
+    def _of_all(self, stage: Stage) -> dict[str, str]:
+        """The fingerprints of what a stage depends on, whatever its subject."""
         if stage.name not in self._shared:
-            found = {"code": stage.version or _code(stage.function.__module__)}
-            found |= {f"library {name}": _version(name) for name in stage.libraries}
+            found = {"code": stage.version or code(stage.function.__module__)}
+            found |= {f"library {name}": version(name) for name in stage.libraries}
             found |= {
                 name: self.fingerprint(name, WHOLE) for name in stage.parameters if name in GIVENS
             }
             self._shared[stage.name] = found
-        own = [name for name in stage.parameters if name not in GIVENS and name not in TOOLS]
-        return self._shared[stage.name] | {name: self.fingerprint(name, subject) for name in own}
+        return self._shared[stage.name]
 
     def state(self, name: str) -> str:
         """What a looked-up file is now: "template web/page.html" or "file audio/intro.flac"."""
@@ -283,6 +332,61 @@ class Desk:
             told = json.loads(used).items()
             self._unchanged[used] = all(self.state(name) == state for name, state in told)
         return self._unchanged[used]
+
+    # --- pages that are settled
+
+    def take_settled(self) -> list[SettledPage]:
+        """Know the pages of which nothing is to be made, without a look at each result of each episode."""
+        found = self.store.settled(self._keys, self.unchanged)
+        for name, page in found.items():
+            self.made.take(page, [one.slug for one in self.pages[name].listings])
+            for what, fingerprint in page.told.items():
+                self._fingerprints.setdefault(what, {})[name] = fingerprint
+        return list(found.values())
+
+    def settle(self) -> None:
+        """Remember the full pages of which all was made or found in this run."""
+        for name, key in self._keys.items():
+            subjects = {"page": [name], "episode": [one.slug for one in self.pages[name].listings]}
+            if self.made.settled(name):
+                continue
+            try:
+                made = {
+                    stage.name: {one: self.made[stage.name, one] for one in subjects[stage.per]}
+                    for stage in self.lasting
+                }
+            except KeyError:  # something failed
+                continue
+            used = dict(one for each in self.used[name] for one in json.loads(each).items())
+            names = ["full_page", *made]
+            told = {one: self.fingerprint(one, name) for one in names}
+            self.store.settle(name, key, json.dumps(used, sort_keys=True), told, made)
+
+    @cached_property
+    def _keys(self) -> dict[str, str]:
+        """What all results of each full page follow from; a page with a recording at fault has none."""
+        if any("episodes" in stage.parameters for stage in self.lasting):
+            return {}
+        common = digest(
+            code("pipeline.source"),
+            *(f"{stage.name} {self._of_all(stage)}" for stage in self.lasting),
+        )
+        found = {}
+        for page, shown in zip(self.pages.items(), self._indexes, strict=False):
+            name, own = page[0], page[1].listings
+            around = self._around((page[1].number - 1) * len(own), len(own))
+            with suppress(SimulcastError):
+                heard = [self.fingerprint("recording", one.slug) for one in own]
+                lines = [self._known_by(one) for one in (*own, *around)]
+                found[name] = digest(common, name, repr(shown), *heard, *lines)
+        return found
+
+    def _known_by(self, listing: Listing | None) -> str:
+        """What an episode's listing and its body follow from: the bytes of its file, and its identity."""
+        if listing is None:
+            return ""
+        guids = (listing.guid, listing.podcast_guid, listing.atom_guid, listing.first_guid)
+        return " ".join((listing.slug, self.contents.sources[listing.slug].sha256, *guids))
 
     # --- making
 
@@ -322,6 +426,12 @@ class Desk:
         used |= {f"template {name}": state for name, state in self.templates.used.items()}
         return made, used, notes
 
+    def keep(self, task: Task, made: Artifacts, used: str) -> None:
+        """Have what was made at hand, and what was looked up for it."""
+        self.made[task.stage.name, task.subject] = made
+        if task.subject in self.page_of:
+            self.used.setdefault(self.page_of[task.subject], set()).add(used)
+
     def _value(self, name: str, subject: str, tools: Mapping[str, Any]) -> Any:
         if name in tools:
             return tools[name]
@@ -331,24 +441,6 @@ class Desk:
 
     def close(self) -> None:
         self.store.close()
-
-
-class _Made(Mapping[str, Artifacts]):
-    """What a stage made of some episodes, by slug, in their order: it costs nothing until it is asked."""
-
-    def __init__(
-        self, made: Mapping[tuple[str, str], Artifacts], stage: str, within: Sequence[Listing]
-    ) -> None:
-        self._made, self._stage, self._within = made, stage, within
-
-    def __getitem__(self, slug: str) -> Artifacts:
-        return self._made[self._stage, slug]
-
-    def __iter__(self) -> Iterator[str]:
-        return (one.slug for one in self._within)
-
-    def __len__(self) -> int:
-        return len(self._within)
 
 
 def _told(artifacts: Iterable[Artifacts]) -> str:
@@ -379,22 +471,24 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
     """
     chosen = list(desk.stages.values() if stages is None else stages)
     outcomes = {stage.name: Outcome() for stage in chosen if stage.per == "episode" or only is None}
-    slugs = [listing.slug for listing in desk.listings if only in (None, listing.slug)]
     failed: dict[str, str] = dict.fromkeys(desk.contents.errors, "its source")
     changed: list[str] = []
     owners: dict[str, str] = {}
+    settled = desk.take_settled() if only is None else []
+    held = {path: "" for page in settled for path in page.paths}
     for stage in chosen:
         if stage.name not in outcomes:
             continue
         outcome = outcomes[stage.name]
         if PROMISED in stage.after and stage.per != "episode":
-            failed |= _broken_promises(desk, owners, failed, outcome)
-        subjects = {"episode": slugs, "page": list(desk.pages)}.get(stage.per, [WHOLE])
-        made = _make(desk, stage, subjects, failed, outcome)
-        _refuse_shared_paths(stage, made, owners)
+            failed |= _broken_promises(desk, {**held, **owners}, failed, outcome)
+        made = _make(desk, stage, subjects(desk, stage, only), failed, outcome)
+        _refuse_shared_paths(desk, stage, made, owners, held)
         changed += desk.store.lay(made)
+    if stages is None and only is None:
+        desk.settle()
     whole = stages is None and only is None and not failed
-    removed = desk.store.sweep(owners) if whole else []
+    removed = desk.store.sweep({**held, **owners}) if whole else []
     return Report(
         desk.publication,
         desk.listings,
@@ -407,8 +501,15 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
     )
 
 
+def subjects(desk: Desk, stage: Stage, only: str | None = None) -> list[str]:
+    """What a stage is made for, in order: slugs of episodes, names of pages, or the whole of it."""
+    if stage.per == "episode":
+        return [one.slug for one in desk.listings if only in (None, one.slug)]
+    return list(desk.pages) if stage.per == "page" else [WHOLE]
+
+
 def _broken_promises(
-    desk: Desk, made: Mapping[str, str], failed: Mapping[str, str], outcome: Outcome
+    desk: Desk, made: Container[str], failed: Mapping[str, str], outcome: Outcome
 ) -> dict[str, str]:
     """Published audio that was not made again: a feed without it would lose what its readers were promised."""
     lost = {
@@ -425,15 +526,21 @@ def _broken_promises(
 def _make(
     desk: Desk, stage: Stage, subjects: Sequence[str], failed: dict[str, str], outcome: Outcome
 ) -> list[Any]:
-    """One stage for all its subjects; `failed` tells which subjects are beyond it, and grows."""
+    """One stage for all its subjects: what it made of those that are not settled.
+
+    failed: which subjects are beyond it; grows.
+    """
     stale: list[Task] = []
+    if not failed or stage.per == "episode":
+        outcome.reused += filter(desk.made.settled, subjects)
+        subjects = [one for one in subjects if not desk.made.settled(one)]
     for begun in range(0, len(subjects), AT_ONCE):
         tasks = list(_tasks(desk, stage, subjects[begun : begun + AT_ONCE], failed, outcome))
         keys = [task.key for task in tasks]
         found = desk.store.recorded(stage.name, keys, desk.unchanged)
         for task in tasks:
             if task.key in found:
-                desk.made[stage.name, task.subject] = found[task.key]
+                desk.keep(task, *found[task.key])
                 outcome.reused.append(task.subject)
             elif _readable(desk, task, failed, outcome):
                 stale.append(task)
@@ -454,7 +561,7 @@ def _tasks(
             outcome.skipped[subject] = _waits(subject, failed)
             continue
         try:
-            yield _task(desk, stage, subject)
+            yield task_of(desk, stage, subject)
         except SimulcastError as error:
             outcome.failed[subject] = error
             failed[subject] = stage.name
@@ -484,9 +591,10 @@ def _settle(
         failed[subject] = name
         return
     made, used, notes = result
-    desk.made[name, subject] = made
+    looked_up = json.dumps(used, sort_keys=True)
+    desk.keep(task, made, looked_up)
     desk.notes += notes
-    desk.store.record(name, task.key, used, made)
+    desk.store.record(name, task.key, made, looked_up)
     desk.store.remember(name, subject, Latest(task.inputs, used))
     _describe(desk, task)
     outcome.made.append(subject)
@@ -498,9 +606,10 @@ def _waits(subject: str, failed: Mapping[str, str]) -> str:
     return f"waits for {', '.join(sorted(failed))}"
 
 
-def _task(desk: Desk, stage: Stage, subject: str) -> Task:
+def task_of(desk: Desk, stage: Stage, subject: str) -> Task:
+    """A stage for a subject, with the fingerprint of what it would be made from now."""
     inputs = desk.inputs(stage, subject)
-    key = _hash(*(f"{name}={value}" for name, value in sorted(inputs.items())))
+    key = digest(*(f"{name}={value}" for name, value in sorted(inputs.items())))
     return Task(stage, subject, key, inputs)
 
 
@@ -572,14 +681,24 @@ def _artifact(stage: Stage, found: Any) -> Artifact:
     return found
 
 
-def _refuse_shared_paths(stage: Stage, made: Iterable[Any], owners: dict[str, str]) -> None:
+def _refuse_shared_paths(
+    desk: Desk, stage: Stage, made: Iterable[Any], owners: dict[str, str], held: Container[str]
+) -> None:
+    """Raise StageError where a path is made twice; `held` are those of settled pages."""
     for one in made:
-        owner = owners.get(one.path)
+        owner = owners.get(one.path) or (_holder(desk, one.path) if one.path in held else None)
         if owner == stage.name:
             raise StageError(f'stage "{stage.name}" makes build/{one.path} twice')
         if owner is not None:
             raise StageError(f'stages "{owner}" and "{stage.name}" both make build/{one.path}')
         owners[one.path] = stage.name
+
+
+def _holder(desk: Desk, path: str) -> str:
+    """The stage that made a path of a settled page."""
+    return next(
+        stage for (stage, _), made in desk.made.items() if any(one.path == path for one in made)
+    )
 
 
 def _unexpected(stage: Stage, subject: str, error: BaseException) -> str:
@@ -592,151 +711,18 @@ def _of(stage: Stage, subject: str) -> str:
     return f'stage "{stage.name}"' + (f" of {subject}" if subject else "")
 
 
-# --- why -------------------------------------------------------------------------------------------
-
-
 def _describe(desk: Desk, task: Task) -> None:
     """Keep finer fingerprints of what a task was made from, so that `why` can name the key that changed."""
     for name in DETAILED & task.inputs.keys():
         if task.inputs[name] not in desk.described:
             desk.described.add(task.inputs[name])
-            desk.store.describe(task.inputs[name], _details(desk, name, task.subject))
+            desk.store.describe(task.inputs[name], details(desk, name, task.subject))
 
 
-def _details(desk: Desk, name: str, subject: str) -> dict[str, str]:
+def details(desk: Desk, name: str, subject: str) -> dict[str, str]:
     """The fingerprint of each field of a given."""
     value = desk.given(name, subject)
-    return {one.name: _hash(repr(getattr(value, one.name))) for one in fields(value)}
-
-
-def why(desk: Desk, stages: Iterable[Stage], subject: str) -> Iterator[tuple[str, list[str]]]:
-    """For each stage, what makes it stale for that subject; an empty list where it is fresh."""
-    stale: set[str] = set()
-    for stage in stages:
-        waits = [name for name in stage.after if name in stale]
-        try:
-            reasons = [f"{name} is made anew" for name in waits] or _reasons(desk, stage, subject)
-        except SimulcastError as error:
-            reasons = [str(error)]
-        if reasons:
-            stale.add(stage.name)
-        yield stage.name, reasons
-
-
-def _reasons(desk: Desk, stage: Stage, subject: str) -> list[str]:
-    task = _task(desk, stage, subject)
-    found = desk.store.recorded(stage.name, [task.key], desk.unchanged)
-    if found:
-        desk.made[stage.name, subject] = found[task.key]
-        return []
-    before = desk.store.latest(stage.name, subject)
-    if before is None:
-        return ["it was never made"]
-    changed = [name for name, now in task.inputs.items() if now != before.inputs.get(name, "")]
-    reasons = [
-        _named(one, desk, subject)
-        for name in changed
-        for one in _finer(desk, name, subject, before.inputs.get(name, ""))
-    ]
-    reasons += [
-        f"{name} changed" for name, state in before.used.items() if desk.state(name) != state
-    ]
-    return reasons or ["what it made is no longer in the store"]
-
-
-def _finer(desk: Desk, name: str, subject: str, before: str) -> list[str]:
-    """The fields of an input that are not as they were ("publication.title"), or the input where that is not known."""
-    then = desk.store.described(before) if name in DETAILED else {}
-    now = _details(desk, name, subject) if then else {}
-    return [f"{name}.{one}" for one in now if now[one] != then.get(one, "")] or [name]
-
-
-def _named(name: str, desk: Desk, subject: str) -> str:
-    names = {
-        "code": "its code changed",
-        "episode": f"content/{subject}/episode.md changed",
-        "place": "the episode before or after it, or the series index, changed",
-        "episodes": "the list of episodes changed",
-        "recording": "the recording changed",
-        "templates": "the code of templates changed",
-    }
-    owner, _, key = name.partition(".")
-    if key:
-        table = {"listing": f"content/{subject}/episode.md", "publication": "publication.toml"}
-        where = table.get(
-            owner, f"publication.toml [{'audio' if owner == 'sound' else 'narration'}]"
-        )
-        return f"{where}: {key} changed"
-    return names.get(name, f"{name} changed")
-
-
-# --- what code hashes to ----------------------------------------------------------------------------
-
-
-_PACKAGE = Path(__file__).parent
-_IMPORT = re.compile(
-    r"^[ \t]*(?:import[ \t]+(pipeline[\w.]*)|from[ \t]+(pipeline[\w.]*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*))",
-    re.MULTILINE,
-)
-
-
-@cache
-def _code(module: str) -> str:
-    """What the source of a module and of all it imports from pipeline hashes to."""
-    seen: dict[str, str] = {}
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            text = _text(name)
-            seen[name] = _hash(text)
-            waiting += _imported(name)
-    return _hash(*(f"{name} {digest}" for name, digest in sorted(seen.items())))
-
-
-@cache
-def _text(module: str) -> str:
-    file = _file(module)
-    return file.read_text("utf-8") if file else ""
-
-
-def _file(module: str) -> Path | None:
-    """Where a module's source lies; our own are found without importing anything."""
-    if module == "pipeline" or module.startswith("pipeline."):
-        path = _PACKAGE.joinpath(*module.split(".")[1:])
-        candidates = (path.with_suffix(".py"), path / "__init__.py")
-        return next((file for file in candidates if file.is_file()), None)
-    spec = importlib.util.find_spec(module)
-    source_file = spec.origin if spec else None
-    return Path(source_file) if source_file and source_file.endswith(".py") else None
-
-
-@cache
-def _imported(module: str) -> tuple[str, ...]:
-    """The modules of pipeline that a module imports, anywhere in it."""
-    found: set[str] = set()
-    for plain, parent, names in _IMPORT.findall(_text(module)):
-        found.add(plain or parent)
-        found |= {f"{parent}.{name}" for name in re.findall(r"\w+", names) if parent}
-    return tuple(name for name in sorted(found) if _file(name))
-
-
-@cache
-def _version(name: str) -> str:
-    """The version of a distribution, or of all those that register under a group of entry points."""
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        points = entry_points(group=name) if "." in name else ()
-        return (
-            " ".join(sorted({f"{p.dist.name} {p.dist.version}" for p in points if p.dist}))
-            or "absent"
-        )
-
-
-def _hash(*parts: str) -> str:
-    """What texts hash to, each closed by a zero byte."""
-    return hashlib.sha256("\0".join((*parts, "")).encode("utf-8")).hexdigest()
+    return {one.name: digest(repr(getattr(value, one.name))) for one in fields(value)}
 
 
 def _identified(publication: Publication, remembered: identity.Identities) -> Publication:

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import unicodedata
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from pipeline import identity, markdown
-from pipeline.errors import AuthorError, suggestion
+from pipeline.errors import AuthorError, OutsideError, suggestion
 from pipeline.model import (
     Episode,
     Listing,
     Page,
     Place,
     Publication,
-    Recording,
     SeriesEntry,
     chapter,
 )
-from pipeline.written import Location, refuse_bad_dates, written
+from pipeline.written import Location, refuse_bad_dates, remembered_as, told_as, written
 
 LARGEST = 2_000_000
 """Bytes of an episode file; ten novels. Larger is a mistake, and no mail or page could show it."""
@@ -58,11 +58,13 @@ _NOT_AUTHORS = {
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """An episode file as read: its listing, its body and where that begins, and what its bytes hash to."""
+    """An episode file as read: its listing, where its body begins, what its bytes hash to, on which line a key stands.
+
+    The body stays on disk until it is asked for: an archive has more of them than memory should hold.
+    """
 
     listing: Listing
     where: str
-    body: str
     first_line: int
     sha256: str
     lines: Mapping[str, int]
@@ -80,17 +82,34 @@ class Contents:
         return tuple(source.listing for source in self.sources.values())
 
 
-def contents(root: Path, publication: Publication, remembered: identity.Identities) -> Contents:
-    """All episodes below `root`; one that is broken does not keep the others from being read."""
+class Readings(Protocol):
+    """What was read in files before: `told(path, state)`, "" where a file is new or is not in that state any more."""
+
+    def told(self, path: str, state: str) -> str: ...
+
+    def remember(self, path: str, state: str, told: str) -> None: ...
+
+
+def contents(
+    root: Path,
+    publication: Publication,
+    remembered: identity.Identities,
+    readings: Readings | None = None,
+) -> Contents:
+    """All episodes below `root`; one that is broken does not keep the others from being read.
+
+    readings: files that are as they were are not read again.
+    """
     sources: dict[str, Source] = {}
     errors: dict[str, AuthorError] = {}
-    for folder in _folders(root):
-        if folder.name in remembered.withdrawn:
+    withdrawn = remembered.withdrawn
+    for slug, state in _folders(root):
+        if slug in withdrawn:
             continue
         try:
-            sources[folder.name] = _source(folder, root)
+            sources[slug] = _source_again(root, slug, state, readings)
         except AuthorError as error:
-            errors[folder.name] = error
+            errors[slug] = error
     errors |= _repeated_numbers(publication, sources)
     errors |= _changed_guids(remembered, sources)
     good = [source for slug, source in sources.items() if slug not in errors]
@@ -98,20 +117,40 @@ def contents(root: Path, publication: Publication, remembered: identity.Identiti
     return Contents({s.listing.slug: _identified(s, publication, remembered) for s in good}, errors)
 
 
-def _folders(root: Path) -> list[Path]:
-    """Folders of episodes: those with an episode.md, and those whose name begins with a number."""
-    content = root / "content"
-    if not content.is_dir():
-        return []
-    return [
-        folder
-        for folder in sorted(content.iterdir())
-        if folder.is_dir() and ((folder / "episode.md").exists() or NUMBERED.match(folder.name))
-    ]
+def _folders(root: Path) -> Iterator[tuple[str, str]]:
+    """Folders of episodes, and the state of the file in each: those with one, and those named by a number."""
+    try:
+        with os.scandir(root / "content") as found:
+            folders = sorted((one.name, one.path) for one in found if one.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name, path in folders:
+        state = _state(f"{path}/episode.md")
+        if state or NUMBERED.match(name):
+            yield name, state
 
 
-def _source(folder: Path, root: Path) -> Source:
-    where = (folder / "episode.md").relative_to(root).as_posix()
+def _state(file: str) -> str:
+    """What tells that a file was written since: its size and times; "" where there is none."""
+    try:
+        stat = os.stat(file)  # noqa: PTH116  (it is asked for every episode)
+    except OSError:
+        return ""
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+
+
+def _source_again(root: Path, slug: str, state: str, readings: Readings | None) -> Source:
+    """An episode's file, read only where it is not as it was."""
+    where = f"content/{slug}/episode.md"
+    if readings and (told := readings.told(where, state)):
+        return remembered_as(Source, told)
+    found = _source(root / "content" / slug, where)
+    if readings:
+        readings.remember(where, state, told_as(Source, found))
+    return found
+
+
+def _source(folder: Path, where: str) -> Source:
     _check_slug(folder.name, where)
     data = _bytes(folder / "episode.md", where)
     text = _text(data, where)
@@ -124,7 +163,7 @@ def _source(folder: Path, root: Path) -> Source:
             "has front matter and no text; write the episode below the second ---",
             code="E132",
         )
-    return Source(listing, where, body, first_line, hashlib.sha256(data).hexdigest(), lines)
+    return Source(listing, where, first_line, hashlib.sha256(data).hexdigest(), lines)
 
 
 def ascii_slug(text: str) -> str:
@@ -399,8 +438,9 @@ def episode(source: Source, root: Path) -> Episode:
     """The episode with its body read into blocks.
 
     Raises AuthorError: Markdown that is wrong (see pipeline.markdown), or a file it uses that is not there.
+    Raises OutsideError: the file was saved since it was listed.
     """
-    document = markdown.document(source.body, source.where, source.first_line)
+    document = markdown.document(_body(source, root), source.where, source.first_line)
     files = dict(document.files)
     if source.listing.image:
         files.setdefault(source.listing.image, source.lines.get("image", 1))
@@ -421,6 +461,13 @@ def episode(source: Source, root: Path) -> Episode:
     return Episode(
         source.listing, source.where, document.blocks, document.footnotes, tuple(sorted(files))
     )
+
+
+def _body(source: Source, root: Path) -> str:
+    data = _bytes(root / source.where, source.where)
+    if hashlib.sha256(data).hexdigest() != source.sha256:
+        raise OutsideError(f"{source.where} was saved while it was being read; run it again")
+    return "\n".join(_text(data, source.where).split("\n")[source.first_line - 1 :])
 
 
 def corrected(text: str, note: str, at: datetime) -> str:
@@ -485,33 +532,50 @@ def recording(listing: Listing, root: Path, recordings: Mapping[str, list[Path]]
     return found[0] if found else None
 
 
-def hashed(file: Path, root: Path) -> Recording:
-    """A recording with what its bytes hash to."""
-    with file.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Recording(file.relative_to(root).as_posix(), digest, str(file))
-
-
 def published(listings: Iterable[Listing], now: datetime) -> tuple[Listing, ...]:
     """Those whose time has come, oldest first."""
     return tuple(listing for listing in listings if listing.published <= now)
 
 
-def place(listing: Listing, listings: Sequence[Listing], publication: Publication) -> Place:
-    """Where an episode stands among those published."""
-    return places(listings, publication)[listing.slug]
+_number = attrgetter("number")
 
 
-def places(listings: Sequence[Listing], publication: Publication) -> dict[str, Place]:
-    """Where each episode stands among those published, by slug: all in one pass."""
-    number = attrgetter("number")
-    series = sorted(publication.series.entries, key=number)[-SERIES_SHOWN:]
+def index(publication: Publication) -> tuple[SeriesEntry, ...]:
+    """The series index before the first episode here: the newest lines that publication.toml brings along."""
+    return tuple(sorted(publication.series.entries, key=_number)[-SERIES_SHOWN:])
+
+
+def index_after(
+    shown: Sequence[SeriesEntry], listings: Iterable[Listing]
+) -> tuple[SeriesEntry, ...]:
+    """The series index once these episodes are out, too."""
+    new = sorted((one for one in listings if one.type == "full"), key=_number)[-SERIES_SHOWN:]
+    return tuple(sorted([*shown, *map(_entry, new)], key=_number)[-SERIES_SHOWN:])
+
+
+def _entry(listing: Listing) -> SeriesEntry:
+    return SeriesEntry(listing.number, listing.title, listing.subtitle, listing.slug)
+
+
+def places(
+    listings: Sequence[Listing],
+    shown: Iterable[SeriesEntry],
+    before: Listing | None = None,
+    after: Listing | None = None,
+) -> dict[str, Place]:
+    """Where each of some episodes that follow each other stands, by slug.
+
+    shown: the series index before them. before, after: the episodes around them.
+    """
+    series = list(shown)
     found: dict[str, Place] = {}
-    for before, one, after in zip((None, *listings), listings, (*listings[1:], None), strict=False):
+    for earlier, one, later in zip(
+        (before, *listings), listings, (*listings[1:], after), strict=False
+    ):
         if one.type == "full":
-            insort(series, SeriesEntry(one.number, one.title, one.subtitle, one.slug), key=number)
+            insort(series, _entry(one), key=_number)
             del series[:-SERIES_SHOWN]
-        found[one.slug] = Place(before, after, tuple(series))
+        found[one.slug] = Place(earlier, later, tuple(series))
     return found
 
 

@@ -7,10 +7,12 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline import scratch
 from pipeline.errors import OutsideError
@@ -23,6 +25,11 @@ CREATE TABLE IF NOT EXISTS details (fingerprint TEXT PRIMARY KEY, fields TEXT);
 CREATE TABLE IF NOT EXISTS laid (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
 CREATE TABLE IF NOT EXISTS apart (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
 CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
+CREATE TABLE IF NOT EXISTS readings (path TEXT PRIMARY KEY, state TEXT, told TEXT);
+CREATE TABLE IF NOT EXISTS settled
+    (place TEXT, page TEXT, key TEXT, used TEXT, told TEXT, paths TEXT, stood BLOB, PRIMARY KEY (place, page));
+CREATE TABLE IF NOT EXISTS settled_made
+    (place TEXT, page TEXT, stage TEXT, made TEXT, PRIMARY KEY (place, page, stage)) WITHOUT ROWID;
 """
 
 
@@ -39,6 +46,59 @@ class Latest:
 
     inputs: Mapping[str, str]
     used: Mapping[str, str]
+
+
+class Recorded(NamedTuple):
+    """What a stage made, and what it looked up for that, as JSON (name: state)."""
+
+    made: Artifacts
+    used: str
+
+
+class SettledPage:
+    """A full page of the archive of which every result is as it was, and lies where it was laid.
+
+    told: fingerprints of the page by name, as the runner told them. paths: of all its artifacts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        told: Mapping[str, str],
+        paths: Sequence[str],
+        read: Callable[[str, str], Mapping[str, Artifacts]],
+    ) -> None:
+        self.name, self.told, self.paths, self._read = name, told, paths, read
+        self._made: dict[str, Mapping[str, Artifacts]] = {}
+
+    def made(self, stage: str) -> Mapping[str, Artifacts]:
+        """What a stage made of the page, or of each of its episodes; read from the store when it is first asked for."""
+        if stage not in self._made:
+            self._made[stage] = self._read(self.name, stage)
+        return self._made[stage]
+
+
+class Readings:
+    """What was read in files, by path; forgotten where whoever reads them has changed (`version`)."""
+
+    def __init__(self, rows: Mapping[str, tuple[str, str]], version: str) -> None:
+        self._known, self._version = rows, version
+        self._seen: set[str] = set()
+        self.new: dict[str, tuple[str, str]] = {}
+
+    def told(self, path: str, state: str) -> str:
+        self._seen.add(path)
+        then, told = self._known.get(path, ("", ""))
+        return told if state and then == f"{self._version} {state}" else ""
+
+    def remember(self, path: str, state: str, told: str) -> None:
+        if state:
+            self.new[path] = (f"{self._version} {state}", told)
+
+    @property
+    def gone(self) -> set[str]:
+        """Files that nobody asked for any more."""
+        return self._known.keys() - self._seen
 
 
 class Store:
@@ -67,7 +127,7 @@ class Store:
             self._database.commit()
             self._database.close()
 
-    def _execute(self, query: str, values: tuple[str | int, ...] = ()) -> sqlite3.Cursor:
+    def _execute(self, query: str, values: tuple[str | int | bytes, ...] = ()) -> sqlite3.Cursor:
         try:
             return self._database.execute(query, values)
         except sqlite3.Error as error:
@@ -150,18 +210,18 @@ class Store:
 
     def recorded(
         self, stage: str, keys: Sequence[str], unchanged: Callable[[str], bool]
-    ) -> dict[str, Artifacts]:
+    ) -> dict[str, Recorded]:
         """What a stage made of inputs before, by their key, if every file it looked up then is still as it was.
 
         unchanged: told what was looked up, as JSON (name: state), and asked whether it is so now.
         """
         query = f"SELECT key, used, made FROM records WHERE stage = ? AND key IN ({_marks(keys)})"
-        found: dict[str, Artifacts] = {}
+        found: dict[str, Recorded] = {}
         for key, used, made in self._execute(query, (stage, *keys)).fetchall():
             if unchanged(used):
                 artifacts = self._artifacts(json.loads(made))
                 if artifacts is not None:
-                    found[key] = artifacts
+                    found[key] = Recorded(artifacts, used)
         return found
 
     def _artifacts(self, rows: Iterable[tuple[str, str, int]]) -> Artifacts | None:
@@ -172,11 +232,11 @@ class Store:
         ]
         return Artifacts(found) if all(_size(made.file) == made.size for made in found) else None
 
-    def record(self, stage: str, key: str, used: Mapping[str, str], made: Artifacts) -> None:
+    def record(self, stage: str, key: str, made: Artifacts, used: str) -> None:
         rows = [(one.path, one.sha256, one.size) for one in made]
         self._execute(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?)",
-            (stage, key, json.dumps(used, sort_keys=True), json.dumps(rows)),
+            (stage, key, used, json.dumps(rows)),
         )
 
     def remember(self, stage: str, subject: str, latest: Latest) -> None:
@@ -224,6 +284,99 @@ class Store:
         )
         return digest
 
+    # --- what files said
+
+    def readings(self, version: str) -> Readings:
+        """What was read in files before by a reader of that version."""
+        rows = self._execute("SELECT path, state, told FROM readings").fetchall()
+        return Readings({path: (state, told) for path, state, told in rows}, version)
+
+    def keep_readings(self, readings: Readings) -> None:
+        """Remember what was read anew, and forget what is gone."""
+        if not (readings.new or readings.gone):
+            return
+        with self._told():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO readings VALUES (?, ?, ?)",
+                ((path, *row) for path, row in readings.new.items()),
+            )
+            self._database.executemany(
+                "DELETE FROM readings WHERE path = ?", ((path,) for path in readings.gone)
+            )
+            self._database.commit()
+
+    # --- pages that are settled
+
+    def settled(
+        self, keys: Mapping[str, str], unchanged: Callable[[str], bool]
+    ) -> dict[str, SettledPage]:
+        """The pages that were settled under these keys, if what was looked up and what was laid is as it was.
+
+        unchanged: as for `recorded`.
+        """
+        query = "SELECT page, key, used, told, paths, stood FROM settled WHERE place = ?"
+        found = {}
+        for page, key, used, told, paths, stood in self._execute(query, (self._laid,)):
+            if keys.get(page) == key and unchanged(used):
+                laid = paths.split("\n") if paths else []
+                if self._stands(laid) == stood:
+                    found[page] = SettledPage(page, json.loads(told), laid, self._settled_made)
+        return found
+
+    def settle(
+        self,
+        page: str,
+        key: str,
+        used: str,
+        told: Mapping[str, str],
+        made: Mapping[str, Mapping[str, Artifacts]],
+    ) -> None:
+        """Remember all that was made of a page, and of its episodes, as it was laid.
+
+        used: what was looked up. told: fingerprints by name. made: artifacts by stage and subject.
+        """
+        paths = [one.path for of in made.values() for each in of.values() for one in each]
+        stood = self._stands(paths)
+        if stood is None:
+            return
+        row = (used, json.dumps(told), "\n".join(paths), stood)
+        self._execute(
+            "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (self._laid, page, key, *row),
+        )
+        for stage, of in made.items():
+            rows = {
+                subject: [(one.path, one.sha256, one.size) for one in each]
+                for subject, each in of.items()
+            }
+            self._execute(
+                "INSERT OR REPLACE INTO settled_made VALUES (?, ?, ?, ?)",
+                (self._laid, page, stage, json.dumps(rows)),
+            )
+
+    def _stands(self, paths: Iterable[str]) -> bytes | None:
+        """The size and the time of each file below build/; None where one is missing."""
+        build = f"{self.build}/"
+        try:
+            stats = [os.stat(build + path) for path in paths]  # noqa: PTH116
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return array("q", [n for s in stats for n in (s.st_size, s.st_mtime_ns)]).tobytes()
+
+    def _settled_made(self, page: str, stage: str) -> dict[str, Artifacts]:
+        """What is settled is read where it lies: it is as it was laid, whatever became of the store."""
+        row = self._execute(
+            "SELECT made FROM settled_made WHERE place = ? AND page = ? AND stage = ?",
+            (self._laid, page, stage),
+        ).fetchone()
+        build = f"{self.build}/"
+        return {
+            subject: Artifacts(
+                Made(path, digest, size, build + path) for path, digest, size in each
+            )
+            for subject, each in json.loads(row[0]).items()
+        }
+
     # --- build/
 
     def lay(self, artifacts: Sequence[Made]) -> list[str]:
@@ -261,14 +414,16 @@ class Store:
             found |= {row[0]: row[1:] for row in self._execute(query, tuple(some))}
         return found
 
-    def sweep(self, paths: Iterable[str]) -> list[str]:
-        """Remove from build/ what was laid there before and is made no more; the paths removed."""
-        wanted = set(paths)
-        gone = sorted(
-            row[0]
-            for row in self._execute(f"SELECT path FROM {self._laid}")
-            if row[0] not in wanted
-        )
+    def sweep(self, paths: Collection[str]) -> list[str]:
+        """Remove from build/ what was laid there before and is made no more; the paths removed.
+
+        paths: all that is made, each of it laid.
+        """
+        (count,) = self._execute(f"SELECT count(*) FROM {self._laid}").fetchone()
+        if count == len(paths):
+            return []
+        rows = self._execute(f"SELECT path FROM {self._laid}")
+        gone = sorted(path for (path,) in rows if path not in paths)
         for path in gone:
             file = self.build / path
             file.unlink(missing_ok=True)

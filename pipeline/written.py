@@ -52,6 +52,16 @@ def written(
         raise AuthorError.all(sorted(faults, key=lambda fault: fault.line or 0)) from None
 
 
+def told_as(kind: type[Value], value: Value) -> str:
+    """A value in JSON, to be remembered; what is as it is by default is left out."""
+    return _adapter(kind).dump_json(value, exclude_defaults=True).decode()
+
+
+def remembered_as(kind: type[Value], told: str) -> Value:
+    """The value that `told_as` told."""
+    return _adapter(kind).validate_json(told)
+
+
 def refuse_bad_dates(
     data: Mapping[str, Any], names: tuple[str, ...], where: str, line: Callable[[Location], int]
 ) -> None:

@@ -154,7 +154,7 @@ def full(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> tupl
     publication = config.publication(ROOT)
     contents = source.contents(ROOT, publication, identity.Identities())
     episode = source.episode(contents.sources["06-microsoft-vs-everyone"], ROOT)
-    place = source.place(episode.listing, contents.listings, publication)
+    place = source.places(contents.listings, source.index(publication))[episode.slug]
     audio = heard(tmp_path_factory.mktemp("audio"), episode.slug)
     html, text = both_parts(templates, episode, publication, place, audio)
     return html, text, feed_entry(templates, episode, publication)

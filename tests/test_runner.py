@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from pipeline.errors import AuthorError, OutsideError, StageError
-from pipeline.runner import Desk, Report, build, why
+from pipeline.runner import Desk, Report, build
 from pipeline.stage import Artifact, Stage, stage
 from pipeline.store import Store
+from pipeline.why import why
 from tests.publications import BODY, front_matter, small, write
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)

@@ -231,7 +231,7 @@ def test_an_episode_knows_its_place(tmp_path: Path) -> None:
         e03_third=front_matter(3) + BODY,
     )
     publication, contents = opened(tmp_path)
-    place = source.place(contents.listings[1], contents.listings, publication)
+    place = source.places(contents.listings, source.index(publication))["02-second"]
     assert place.previous and place.next
     assert (place.previous.slug, place.next.slug) == ("01-first", "03-third")
     assert [entry.number for entry in place.series] == [0, 1, 2]

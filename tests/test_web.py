@@ -124,7 +124,7 @@ class World:
         return source.episode(self.sources.sources[slug], self.root)
 
     def place(self, slug: str) -> Place:
-        return source.place(self.episode(slug).listing, self.listings, self.publication)
+        return source.places(self.listings, source.index(self.publication))[slug]
 
     def files(self, path: str) -> Path:
         return self.root / path

@@ -174,10 +174,13 @@ def stage_command(stage: Stage) -> click.Command:
 
 def texts_of(desk: Desk, stage: Stage) -> Iterator[str]:
     """What a stage made for people to read, of each of its subjects."""
+    from pipeline.runner import subjects
+
     if not stage.shown:
         return
-    for (name, _), artifacts in desk.made.items():
-        made = artifacts.ending(stage.shown) if name == stage.name else None
+    for subject in subjects(desk, stage):
+        artifacts = desk.made.get((stage.name, subject))
+        made = artifacts.ending(stage.shown) if artifacts else None
         if made is not None:
             yield made.text()
 
@@ -207,7 +210,7 @@ def stages(session: Session) -> None:
 def why(session: Session, episode: str) -> None:
     """What made an episode's parts stale."""
     from pipeline.cli.terminal import answer, table
-    from pipeline.runner import why as reasons
+    from pipeline.why import why as reasons
 
     desk = session.desk()
     try:

@@ -137,7 +137,7 @@ class Workshop:
         """Load what the first saved word needs: the stages' libraries, and the templates they fill."""
         desk = self._open()
         try:
-            desk.made |= self._made
+            desk.made.update(self._made)
             for listing in desk.listings[-1:]:
                 for stage in at_once(desk.stages)[0]:
                     if (stage.name, listing.slug) in desk.made:
@@ -178,7 +178,8 @@ class Workshop:
         yield from (str(error) for error in desk.contents.errors.values())
         for slug in wanted:
             yield from map(str, run(desk, slug, stages).errors)
-        desk.made = self._made | desk.made
+        for key, made in self._made.items():
+            desk.made.setdefault(key, made)
         if all(
             (name, one.slug) in desk.made for name in self._dressed(desk) for one in desk.listings
         ):
@@ -232,7 +233,7 @@ class Workshop:
 
 def _known(desk: Desk) -> dict[tuple[str, str], Artifacts]:
     """What is there of each episode, and is still what it would be made to."""
-    from pipeline.runner import why
+    from pipeline.why import why
 
     stages = [one for one in desk.stages.values() if one.per == "episode"]
     for listing in desk.listings:
