@@ -28,6 +28,9 @@ MANIFEST = ".simulcast-manifest.json"
 NOT_TARGETS = ("content", "audio", "templates", "build", ".simulcast", ".git")
 """Folders below the root that are the author's, or Simulcast's own."""
 
+LISTS = ("archive", "series")
+"""Folders of pages that lead to the pages of episodes."""
+
 _CHECKOUT = frozenset(
     (".git", ".gitignore", ".nojekyll", "CNAME", "LICENSE", "README", "README.md")
 )
@@ -138,7 +141,7 @@ def _turn(name: str) -> tuple[int, str]:
     path = PurePosixPath(name)
     if path.suffix != ".html" and len(path.parts) > 1:
         return 0, name
-    if len(path.parts) > 1 and path.parts[0] != "archive":
+    if len(path.parts) > 1 and path.parts[0] not in LISTS:
         return 1, name
     return (2 if path.suffix == ".html" else 3), name
 

@@ -7,10 +7,26 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from posixpath import dirname, relpath
+from posixpath import normpath
 from urllib.parse import quote
 
 from pipeline.model import Inline, words
+
+
+def way(at: str, path: str) -> str:
+    """The way from a page to a file, both by their paths below one folder.
+
+    It is what posixpath.relpath says, without asking the system where we are: a page has hundreds of links.
+    """
+    here, there = at.split("/")[:-1], normpath(path).split("/")
+    if there == ["."]:
+        there = []
+    shared = 0
+    for one, other in zip(here, there, strict=False):
+        if one != other:
+            break
+        shared += 1
+    return "/".join([*[".."] * (len(here) - shared), *there[shared:]]) or "."
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +46,7 @@ class Links:
         tail = "#" + quote(fragment) if fragment else ""
         if self.at is None:
             return self.base + quote(path.removesuffix("index.html")) + tail
-        return quote(relpath(path, dirname(self.at) or ".")) + tail
+        return quote(way(self.at, path)) + tail
 
     def of(self, attributes: Mapping[str, str]) -> str:
         """The address of a link as the author wrote it."""

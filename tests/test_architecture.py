@@ -14,6 +14,7 @@ FLOORS = (
     {"model", "errors"},
     {"stage"},
     {
+        "backlist",
         "config",
         "delivery",
         "feeds",

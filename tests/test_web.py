@@ -6,28 +6,35 @@ import gzip
 import hashlib
 import io
 import json
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import hypothesis
 import pytest
+from hypothesis import strategies as st
 from lxml import etree
 from PIL import Image
 
 from pipeline import config, identity, media, source
 from pipeline.errors import MediaError, OutsideError, TemplateError
-from pipeline.model import Episode, Listing, Place, Publication
+from pipeline.inlines import way
+from pipeline.model import Episode, Feeds, Listing, Place, Publication, Series, SeriesEntry
+from pipeline.runner import Desk, Report, build
 from pipeline.stage import Artifact, Artifacts, Made, Stage
 from pipeline.stages.art import art
+from pipeline.stages.backlist import backlist
 from pipeline.stages.page import page
 from pipeline.stages.pictures import pictures
 from pipeline.stages.search import search
-from pipeline.stages.site import ON_PAGE, site
+from pipeline.stages.site import site
 from pipeline.store import Store
 from pipeline.templates import Templates, search_path
 from tests.publications import SETTINGS, front_matter, small
@@ -216,17 +223,27 @@ def around(
     audio: Mapping[str, Artifacts],
     waveform: Mapping[str, Artifacts] | None = None,
     pictures: Mapping[str, Artifacts] | None = None,
+    episodes: tuple[Listing, ...] | None = None,
 ) -> Iterable[Artifact]:
-    return run(
-        site,
-        publication=of.publication,
-        episodes=of.listings,
-        templates=of.templates,
-        files=of.files,
-        audio=audio,
-        waveform=waveform or {},
-        pictures=pictures or {},
-    )
+    """What stands around the episodes: full pages of lists, and all else."""
+    listings = of.listings if episodes is None else episodes
+    values = {
+        "publication": of.publication,
+        "templates": of.templates,
+        "files": of.files,
+        "audio": audio,
+        "waveform": waveform or {},
+        "pictures": pictures or {},
+    }
+    for full_page in source.pages(listings, of.publication.feeds.page):
+        yield from run(backlist, full_page=full_page, **values)
+    with TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        try:
+            for one in run(site, episodes=listings, kept=store, **values):
+                yield Artifact(one.path, content(one))
+        finally:
+            store.close()
 
 
 def content(artifact: Artifact) -> bytes:
@@ -426,6 +443,20 @@ def test_every_internal_link_leads_somewhere(built: dict[str, bytes]) -> None:
 
 def test_every_link_of_every_block_leads_somewhere(full: World, tmp_path: Path) -> None:
     check_links(whole(full, tmp_path / "sounds"))
+
+
+FOLDERS = st.lists(st.sampled_from(["a", "b", "archive", "06-six", "é"]), max_size=4)
+STEPS = st.lists(st.sampled_from(["a", "b", "archive", "06-six", "é", ".", "..", ""]), max_size=6)
+
+
+@hypothesis.given(FOLDERS, STEPS)
+def test_the_way_from_a_page_to_a_file_is_what_the_library_says(
+    folders: list[str], steps: list[str]
+) -> None:
+    at, path = "/".join([*folders, "index.html"]), "/".join([*steps, "name"]).lstrip("/")
+    deep = "/".join(["", *"stuvwxyz"])  # so deep that no step leads out of it
+    assert way(at, path) == posixpath.relpath(f"{deep}/{path}", posixpath.dirname(f"{deep}/{at}"))
+    assert way(at, "/".join(folders) or ".") == "."
 
 
 def test_pages_open_from_disk_because_their_links_are_relative(built: dict[str, bytes]) -> None:
@@ -767,48 +798,157 @@ def many(count: int) -> tuple[Listing, ...]:
 
 
 def listed(of: World, count: int) -> dict[str, bytes]:
-    values = {
-        "publication": of.publication,
-        "templates": of.templates,
-        "files": of.files,
-        **{name: {} for name in ("audio", "waveform", "pictures")},
-    }
-    return {one.path: content(one) for one in run(site, episodes=many(count), **values)}
+    """What stands around so many episodes."""
+    artifacts = list(around(of, {}, episodes=many(count)))
+    found = {one.path: content(one) for one in artifacts}
+    assert len(found) == len(artifacts), "two stages make the same file"
+    return found
 
 
-def test_a_full_archive_page_never_changes_again(full: World) -> None:
-    before, after = listed(full, 2 * ON_PAGE + 50), listed(full, 3 * ON_PAGE - 1)
-    for number in (1, 2):
-        path = f"site/archive/{number}/index.html"
-        assert before[path] == after[path]
-    assert before["site/archive/index.html"] != after["site/archive/index.html"]
+def paged(of: World, size: int = 2, **changed: Any) -> World:
+    """The same world with so many episodes on a page."""
+    return replace(of, publication=replace(of.publication, feeds=Feeds(limit=size), **changed))
 
 
-def test_the_archive_lists_every_episode_once_and_can_be_walked(full: World) -> None:
-    found = listed(full, 2 * ON_PAGE + 50)
-    seen: list[str] = []
-    path = "archive/index.html"
+def names(tree: etree._Element) -> list[str]:
+    return [text_of(one) for one in tree.xpath("//li//span[@class='name']")]
+
+
+def turned(found: Mapping[str, bytes], path: str, rel: str) -> Iterator[tuple[str, etree._Element]]:
+    """The pages from one on, by the links that turn them."""
     while path:
         tree = parsed(found[f"site/{path}"])
-        seen += [text_of(one) for one in tree.xpath("//li//span[@class='name']")]
-        older = tree.xpath("//nav[@class='turn']/a[@rel='prev']/@href")
-        path = target(path, older[0]) if older else ""
-    assert seen == [f"Title {number}" for number in range(2 * ON_PAGE + 50, 0, -1)]
+        yield path, tree
+        links = tree.xpath("//nav[@class='turn']/a[@rel=$rel]/@href", rel=rel)
+        path = target(path, links[0]) if links else ""
 
 
-def test_the_series_is_read_from_the_first_and_a_full_page_stays(full: World) -> None:
-    found = listed(full, 2 * ON_PAGE + 50)
-    seen: list[str] = []
-    path = "series/index.html"
-    while path:
-        tree = parsed(found[f"site/{path}"])
-        seen += [text_of(one) for one in tree.xpath("//li//span[@class='name']")]
-        later = tree.xpath("//nav[@class='turn']/a[@rel='next']/@href")
-        path = target(path, later[0]) if later else ""
-    assert seen == [f"Title {number}" for number in range(1, 2 * ON_PAGE + 51)]
-    more = listed(full, 2 * ON_PAGE + 51)
-    for path in ("site/series/index.html", "site/series/2/index.html"):
-        assert found[path] == more[path]
+def titles(numbers: Iterable[int]) -> list[str]:
+    return [f"Title {number}" for number in numbers]
+
+
+SIZES = [
+    *((2, count) for count in range(8)),
+    *((50, count) for count in (0, 1, 49, 50, 51, 99, 100, 101)),
+]
+"""Episodes on a page, and episodes."""
+
+
+@pytest.mark.parametrize(("size", "count"), SIZES)
+def test_every_turn_leads_to_a_page_and_the_lists_are_whole(
+    full: World, size: int, count: int
+) -> None:
+    found = listed(paged(full, size), count)
+    for path, tree in pages({path.removeprefix("site/"): text for path, text in found.items()}):
+        for link in tree.xpath("//nav[@class='turn']/a/@href"):
+            assert f"site/{target(path, link)}" in found, f"{path}: {link}"
+    back = [one for _, tree in turned(found, "archive/index.html", "prev") for one in names(tree)]
+    assert back == titles(range(count, 0, -1))
+    series = [tree for _, tree in turned(found, "series/index.html", "next")]
+    assert [one for tree in series for one in names(tree)] == titles(range(1, count + 1))
+    assert len(series) == count // size + 1
+
+
+@pytest.mark.parametrize(("size", "count"), SIZES)
+def test_the_newest_page_of_the_archive_is_never_all_but_empty(
+    full: World, size: int, count: int
+) -> None:
+    found = listed(paged(full, size), count)
+    assert len(names(parsed(found["site/archive/index.html"]))) >= min(count, size)
+
+
+@pytest.mark.parametrize("count", range(2, 8))
+def test_who_turns_to_newer_pages_comes_to_the_newest(full: World, count: int) -> None:
+    found = listed(paged(full), count)
+    *before, (path, newest) = turned(found, "archive/1/index.html", "next")
+    assert [path for path, _ in before] == [
+        f"archive/{number}/index.html" for number in range(1, count // 2 + 1)
+    ]
+    assert path == f"archive/{count // 2 + 1}/index.html"
+    assert names(newest) == names(parsed(found["site/archive/index.html"]))
+    [address] = newest.xpath("//link[@rel='canonical']/@href")
+    assert address == "https://small.example/archive/"
+    back = [tree for _, tree in turned(found, path, "prev")]
+    assert [one for tree in back for one in names(tree)] == titles(range(count, 0, -1))
+
+
+def test_one_more_episode_leaves_everything_that_is_full_as_it_was(full: World) -> None:
+    before = listed(paged(full), 2)
+    for count in range(3, 9):
+        after = listed(paged(full), count)
+        for number in range(1, (count - 1) // 2 + 1):
+            part = "series" if number == 1 else f"series/{number}"
+            for path in (f"archive/{number}/index", f"{part}/index"):
+                assert after[f"site/{path}.html"] == before[f"site/{path}.html"]
+            path = f"site/sitemap-{number}.xml"
+            assert after[path] == before[path]
+        for path in ("archive/index.html", "index.html", "sitemap-newest.xml"):
+            assert after[f"site/{path}"] != before[f"site/{path}"]
+        before = after
+
+
+def test_without_a_full_page_there_is_one_of_each_list(full: World) -> None:
+    found = listed(paged(full, 3), 2)
+    assert [path for path in found if path.startswith(("site/archive", "site/series"))] == [
+        "site/archive/index.html",
+        "site/series/index.html",
+    ]
+    assert [path for path in found if path.startswith("site/sitemap")] == ["site/sitemap.xml"]
+
+
+def test_the_part_that_is_open_says_what_will_stand_there(full: World) -> None:
+    words = full.templates.theme["words"]
+    for count, path in ((0, "series/index.html"), (4, "series/3/index.html")):
+        tree = parsed(listed(paged(full), count)[f"site/{path}"])
+        assert text_of(tree.find(".//p[@class='empty']")) == words["next_here"]
+    assert (
+        parsed(listed(paged(full), 5)["site/series/3/index.html"]).find(".//p[@class='empty']")
+        is None
+    )
+    archive = parsed(listed(full, 0)["site/archive/index.html"])
+    assert text_of(archive.find(".//p[@class='empty']")) == words["next_here"]
+
+
+def test_a_full_part_without_a_numbered_episode_says_so(full: World) -> None:
+    of = paged(full)
+    one, two, *rest = many(3)
+    extras = (replace(one, type="trailer", number=0), replace(two, type="bonus"), *rest)
+    found = {one.path: content(one) for one in around(of, {}, episodes=extras)}
+    tree = parsed(found["site/series/index.html"])
+    assert text_of(tree.find(".//p[@class='empty']")) == of.templates.theme["words"]["none_here"]
+    assert names(parsed(found["site/series/2/index.html"])) == ["Title 3"]
+    assert b"small.example/series/<" not in found["site/sitemap-1.xml"]
+    assert b"small.example/e1/<" in found["site/sitemap-1.xml"]
+
+
+def test_a_part_is_in_the_order_of_seasons_and_numbers(full: World) -> None:
+    one, two, three, four, *rest = many(6)
+    seasons = (
+        replace(one, season=2, number=1),
+        replace(two, season=1, number=2),
+        replace(three, season=1, number=1),
+        replace(four, type="bonus"),
+        *(replace(each, season=1, number=each.number) for each in rest),
+    )
+    found = {one.path: content(one) for one in around(paged(full, 4), {}, episodes=seasons)}
+    parts = [names(tree) for _, tree in turned(found, "series/index.html", "next")]
+    assert parts == [["Title 3", "Title 2", "Title 1"], ["Title 5", "Title 6"]]
+
+
+@pytest.mark.parametrize("count", range(7))
+def test_what_came_before_this_archive_stands_at_its_beginning_alone(
+    full: World, count: int
+) -> None:
+    before = (SeriesEntry(-1, "Second"), SeriesEntry(-2, "First"))
+    of = paged(full, series=Series("Small Letter", entries=before))
+    found = listed(of, count)
+    oldest = "archive/1/index.html" if count >= 2 else "archive/index.html"
+    assert names(parsed(found[f"site/{oldest}"]))[-2:] == ["Second", "First"]
+    assert names(parsed(found["site/series/index.html"]))[:2] == ["First", "Second"]
+    back = [one for _, tree in turned(found, "archive/index.html", "prev") for one in names(tree)]
+    assert back == [*titles(range(count, 0, -1)), "Second", "First"]
+    parts = [one for _, tree in turned(found, "series/index.html", "next") for one in names(tree)]
+    assert parts == ["First", "Second", *titles(range(1, count + 1))]
 
 
 def test_the_home_page_does_not_grow_with_the_archive(full: World) -> None:
@@ -840,6 +980,112 @@ def test_the_sitemap_and_the_list_of_feeds_are_what_machines_expect(
     outlines = etree.fromstring(built["feeds.opml"]).xpath("//outline/@xmlUrl")
     assert {one.removeprefix(base) for one in outlines} == FEEDS
     assert f"Sitemap: {base}sitemap.xml" in built["robots.txt"].decode()
+
+
+SITEMAPS = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+W3C_TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d))?")
+
+
+def places(text: bytes, kind: str, one: str) -> dict[str, str]:
+    """What a sitemap names, each with when it changed, "" where it does not say; read as sitemaps.org has it."""
+    root = etree.fromstring(text)
+    assert text.startswith(b'<?xml version="1.0" encoding="utf-8"?>')
+    assert root.tag == f"{SITEMAPS}{kind}"
+    assert 0 < len(root) <= 50_000 and len(text) <= 50 * 1024 * 1024
+    found = {}
+    for child in root:
+        assert child.tag == f"{SITEMAPS}{one}"
+        location, *more = child
+        assert location.tag == f"{SITEMAPS}loc"
+        told = [part for part in more if part.tag.startswith(SITEMAPS)]
+        assert [part.tag for part in told] in ([], [f"{SITEMAPS}lastmod"])
+        assert all(W3C_TIME.fullmatch(part.text or "") for part in told)
+        assert location.text and len(location.text) < 2048
+        assert location.text not in found, "it is named twice"
+        found[location.text] = (told[0].text or "") if told else ""
+    return found
+
+
+def mapped(found: Mapping[str, bytes], base: str) -> dict[str, dict[str, str]]:
+    """What each part of the sitemap names, by its path."""
+    if b"<sitemapindex" not in found["site/sitemap.xml"]:
+        return {"sitemap.xml": places(found["site/sitemap.xml"], "urlset", "url")}
+    parts = {}
+    for address, changed in places(found["site/sitemap.xml"], "sitemapindex", "sitemap").items():
+        path = address.removeprefix(base)
+        parts[path] = places(found[f"site/{path}"], "urlset", "url")
+        # A part may name only what lies below its own folder, so they all lie at the root.
+        assert "/" not in path
+        assert changed >= max(parts[path].values())
+    return parts
+
+
+@pytest.mark.parametrize(("size", "count"), SIZES)
+def test_the_sitemap_names_every_page_once_by_the_address_it_gives_itself(
+    full: World, size: int, count: int
+) -> None:
+    base = "https://small.example/"
+    found = listed(paged(full, size), count)
+    parts = mapped(found, base)
+    assert len(parts) == (count // size + 1 if count >= size else 1)
+    assert {f"site/{path}" for path in parts} | {"site/sitemap.xml"} == {
+        path for path in found if path.startswith("site/sitemap")
+    }
+    named = [address for part in parts.values() for address in part]
+    assert len(named) == len(set(named))
+    episodes = {f"{base}e{number}/" for number in range(1, count + 1)}
+    assert episodes <= set(named)
+    shown = {
+        tree.xpath("string(//link[@rel='canonical']/@href)")
+        for path, tree in pages({path.removeprefix("site/"): text for path, text in found.items()})
+        if path != "404.html" and (tree.find(".//p[@class='empty']") is None or count == 0)
+    }
+    assert set(named) - episodes == shown | {f"{base}search/"}
+
+
+def test_an_episode_that_changed_has_its_part_of_the_sitemap_read_again(full: World) -> None:
+    listings = many(5)
+    later = datetime(2026, 5, 5, tzinfo=UTC)
+    for corrected, part in ((0, "1"), (3, "2"), (4, "newest")):
+        episodes = list(listings)
+        episodes[corrected] = replace(episodes[corrected], updated=later)
+        made = around(paged(full), {}, episodes=tuple(episodes))
+        found = {one.path: content(one) for one in made}
+        index = places(found["site/sitemap.xml"], "sitemapindex", "sitemap")
+        changed = [path for path, when in index.items() if when == "2026-05-05T00:00:00Z"]
+        assert changed == [f"https://small.example/sitemap-{part}.xml"]
+
+
+def numbered(root: Path, count: int) -> Report:
+    """A letter of so many episodes, three on a page, built as it is deployed."""
+    settings = SETTINGS.replace('narrator = "nanotts"', 'narrator = "none"')
+    episodes = {
+        f"e{number:02}_letter": front_matter(number, f"Letter {number}") + "Words.\n"
+        for number in range(1, count + 1)
+    }
+    small(root, settings + "\n[feeds]\nlimit = 3\n", **episodes)
+    desk = Desk(root, datetime(2026, 7, 1, tzinfo=UTC))
+    try:
+        report = build(desk)
+    finally:
+        desk.close()
+    assert report.errors == []
+    return report
+
+
+def test_one_more_episode_has_no_full_page_made_again_or_changed(tmp_path: Path) -> None:
+    assert numbered(tmp_path, 6).outcomes["backlist"].made == ["page 1", "page 2"]
+    site = tmp_path / "build/site"
+    paths = ("archive/{}/index.html", "feeds/{}/rss.xml", "sitemap-{}.xml")
+    full = [path.format(number) for number in (1, 2) for path in paths]
+    full += ["series/index.html", "series/2/index.html"]
+    before = {path: (site / path).read_bytes() for path in full}
+    report = numbered(tmp_path, 7)
+    assert report.outcomes["backlist"].made == []
+    assert report.outcomes["backlist"].reused == ["page 1", "page 2"]
+    assert {path: (site / path).read_bytes() for path in full} == before
+    assert not set(report.changed) & {f"site/{path}" for path in full}
+    assert numbered(tmp_path, 9).outcomes["backlist"].made == ["page 3"]
 
 
 RSS = """<rss version="2.0"><channel><title>Small &amp; good</title>

@@ -116,7 +116,9 @@ class Workshop:
         desk = self._open(self._session.terminal())
         try:
             self._made = _known(desk)
-            stages = self._at_once(desk, [one.slug for one in desk.listings], (*SHOWN, LOOKS))
+            stages = self._at_once(
+                desk, [one.slug for one in desk.listings], (*SHOWN, "backlist", LOOKS)
+            )
             report = run(desk, None, stages)
             self._made = dict(desk.made)
         finally:

@@ -28,6 +28,7 @@ DOING = {
     "art": "Drawing cards",
     "feed": "Writing feeds",
     "podcast": "Writing the podcast feed",
+    "backlist": "Writing full pages of the archive",
     "site": "Writing the site",
     "mail": "Mailing",
     "deploy": "Deploying",

@@ -1,30 +1,34 @@
-"""What surrounds the episodes on the web: home, archive, series, subscribe, about, and what machines look for."""
+"""What surrounds the episodes on the web: home, subscribe, about, open lists, and what machines look for."""
 
 from __future__ import annotations
 
-import io
+import hashlib
 from email.utils import parseaddr
-from itertools import groupby
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from pipeline import backlist as lists
 from pipeline import media
 from pipeline.errors import MediaError
 from pipeline.feeds.apps import apps, code
-from pipeline.stage import Artifact, Artifacts, Files, stage
+from pipeline.stage import Artifact, Artifacts, Files, Shelf, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pipeline.model import Listing, Publication, SeriesEntry
+    from pipeline.model import Listing, Publication
     from pipeline.templates import Templates
 
 ON_HOME = 10
 """How many earlier episodes the home page lists."""
-ON_PAGE = 100
-"""How many episodes a page of the archive or the series holds, counted from the oldest: a full page never changes."""
-PLAIN = ("sitemap.xml", "feeds.opml", "robots.txt", "feed.css", "feed.xsl")
+LASTING = (
+    *("index.html", lists.ARCHIVE, "subscribe/index.html"),
+    *("search/index.html", "about/index.html"),
+)
+"""The pages that a search engine should know, beside the episodes and what is full."""
+PLAIN = ("feeds.opml", "robots.txt", "feed.css", "feed.xsl")
 """Files that are no pages. Feeds that were read before we had feed.css name feed.xsl, so it stays where it was."""
 COVER, ICON, FEED, TAB = 640, 192, 144, 32
 """Pixels a side of the smaller copies of the artwork; RSS allows its image no more than 144."""
@@ -41,27 +45,22 @@ def site(
     audio: Mapping[str, Artifacts],
     waveform: Mapping[str, Artifacts],
     pictures: Mapping[str, Artifacts],
+    kept: Shelf,
 ) -> Iterator[Artifact]:
     """The pages around the episodes, the theme's style, the artwork, the sitemap, and a style for the feeds."""
     home = _home(publication, episodes, files, audio, waveform, pictures)
     yield from _pages(publication, home, templates)
-    yield from _archive(publication, episodes, templates)
-    yield from _series(publication, episodes, templates)
+    yield from _lists(publication, episodes, templates)
+    shared = {"publication": publication, "apps": apps(publication.link("podcast.xml"))}
     for name in PLAIN:
-        values = {
-            "publication": publication,
-            "episodes": episodes,
-            "pages": _lasting(len(episodes)),
-            "apps": apps(publication.link("podcast.xml")),
-        }
-        yield Artifact(f"site/{name}", templates.render(f"web/{name}", at=name, **values))
+        yield Artifact(f"site/{name}", templates.render(f"web/{name}", at=name, **shared))
     yield Artifact(
         "site/static/theme.css", templates.render("web/theme.css", publication=publication)
     )
     for name in templates.assets("static"):
         yield Artifact(f"site/{name}", templates.asset(name))
     yield Artifact("site/subscribe/qr.svg", code(publication.link("subscribe/index.html")))
-    yield from _artwork(publication, files(publication.podcast.artwork))
+    yield from _artwork(publication, files(publication.podcast.artwork), kept)
     for person in publication.people:
         if person.image:
             yield Artifact(f"site/{person.portrait}", files(person.image))
@@ -104,7 +103,7 @@ def _home(
     return {
         "latest": latest,
         "earlier": earlier,
-        "catalogue": () if more else _catalogue(publication),
+        "catalogue": () if more else lists.catalogue(publication),
         "more": more,
         "picture": _picture(latest, files, pictures, publication)
         if latest and latest.image
@@ -152,11 +151,6 @@ def _audio(
     }
 
 
-def _catalogue(publication: Publication) -> tuple[SeriesEntry, ...]:
-    """Episodes from before this archive, newest first."""
-    return tuple(sorted(publication.series.entries, key=lambda entry: -entry.number))
-
-
 def _data(publication: Publication) -> Mapping[str, Any]:
     """What machines read: schema.org's PodcastSeries."""
     return {
@@ -180,104 +174,75 @@ def _mail(publication: Publication) -> str:
     return parseaddr(publication.email.reply_to or publication.email.sender)[1]
 
 
-# --- the archive ------------------------------------------------------------------------------------
+# --- the lists that are still open ------------------------------------------------------------------
 
 
-def _archive(
+def _lists(
     publication: Publication, episodes: Sequence[Listing], templates: Templates
 ) -> Iterator[Artifact]:
-    last = _archive_pages(len(episodes))
-    for number in range(1, last + 1):
-        found = episodes[(number - 1) * ON_PAGE : number * ON_PAGE]
-        paths = ["archive/index.html"] if number == last else []
-        paths += [_numbered(number)] if last > 1 else []
-        values = {
-            "publication": publication,
-            "number": number,
-            "years": _years(found),
-            "newest": number == last,
-            "catalogue": _catalogue(publication) if number == 1 else (),
-            "older": _numbered(number - 1) if number > 1 else "",
-            "newer": _numbered(number + 1) if number < last else "",
-        }
-        for path in paths:
-            text = templates.render("web/archive.html", at=path, path=paths[0], **values)
-            yield Artifact(f"site/{path}", text)
+    """The newest page of the archive, the open part of the series, and of the sitemap what no full page has."""
+    size = publication.feeds.page
+    last = len(episodes) // size
+    newest, first = episodes[last * size :], max(1, last)
+    # Without the last full page beside them the newest would stand alone, and each new page begin with one line.
+    shown = episodes[(first - 1) * size :]
+    for path in (lists.ARCHIVE, lists.archive_path(last + 1)) if last else (lists.ARCHIVE,):
+        yield lists.archive(publication, templates, path, first, shown, newest=True)
+    yield lists.part(publication, templates, last + 1, newest, newest=True)
+    known = [*LASTING]
+    if last == 0 or lists.entries(publication, last + 1, newest):
+        known.append(lists.part_path(last + 1))
+    path = lists.sitemap_path("newest") if last else lists.SITEMAP
+    yield lists.sitemap(publication, templates, path, known, newest)
+    if last:
+        yield _sitemaps(publication, episodes, newest, templates)
 
 
-def _archive_pages(count: int) -> int:
-    return max(1, -(-count // ON_PAGE))
-
-
-def _numbered(number: int) -> str:
-    return f"archive/{number}/index.html"
-
-
-def _years(listings: Iterable[Listing]) -> list[tuple[int, list[Listing]]]:
-    newest_first = sorted(listings, key=lambda one: one.published, reverse=True)
-    return [
-        (year, list(found)) for year, found in groupby(newest_first, lambda one: one.published.year)
+def _sitemaps(
+    publication: Publication,
+    episodes: Sequence[Listing],
+    newest: Sequence[Listing],
+    templates: Templates,
+) -> Artifact:
+    """The index of the sitemap's parts, each with when it last changed, so that only those are read again."""
+    size = publication.feeds.page
+    full = range(len(episodes) // size)
+    parts = [
+        (
+            lists.sitemap_path(number + 1),
+            max(one.changed for one in episodes[number * size : (number + 1) * size]),
+        )
+        for number in full
     ]
-
-
-def _lasting(count: int) -> list[str]:
-    """The pages that a search engine should know, beside the episodes."""
-    full = [_numbered(number) for number in range(1, _archive_pages(count))]
-    lasting = ("index.html", "archive/index.html", "series/index.html", "subscribe/index.html")
-    return [*lasting, *full, "search/index.html", "about/index.html"]
-
-
-# --- the series -------------------------------------------------------------------------------------
-
-
-def _series(
-    publication: Publication, episodes: Sequence[Listing], templates: Templates
-) -> Iterator[Artifact]:
-    """The numbered episodes in their order, from the first."""
-    from pipeline.model import SeriesEntry
-
-    index = [*publication.series.entries]
-    index += [
-        SeriesEntry(one.number, one.title, one.subtitle, one.slug)
-        for one in episodes
-        if one.type == "full"
-    ]
-    index.sort(key=lambda entry: entry.number)
-    last = _archive_pages(len(index))
-    for number in range(1, last + 1):
-        path = _part(number)
-        values = {
-            "publication": publication,
-            "path": path,
-            "number": number,
-            "entries": index[(number - 1) * ON_PAGE : number * ON_PAGE],
-            "earlier": _part(number - 1) if number > 1 else "",
-            "later": _part(number + 1) if number < last else "",
-        }
-        yield Artifact(f"site/{path}", templates.render("web/series.html", at=path, **values))
-
-
-def _part(number: int) -> str:
-    return "series/index.html" if number == 1 else f"series/{number}/index.html"
+    changed = max([episodes[-1].published, *(one.changed for one in newest)])
+    values = {
+        "publication": publication,
+        "parts": [*parts, (lists.sitemap_path("newest"), changed)],
+    }
+    text = templates.render("web/sitemaps.xml", at=lists.SITEMAP, **values)
+    return Artifact(f"site/{lists.SITEMAP}", text)
 
 
 # --- artwork ----------------------------------------------------------------------------------------
 
 
-def _artwork(publication: Publication, file: Path) -> Iterator[Artifact]:
-    """The artwork as it is, and smaller for pages and tabs."""
+def _artwork(publication: Publication, file: Path, kept: Shelf) -> Iterator[Artifact]:
+    """The artwork as it is, and smaller for pages and tabs; drawn once, for a large picture takes long to read."""
     yield Artifact(f"site/{publication.cover}", file)
-    yield Artifact(
-        "site/artwork/cover-small.jpg", _smaller(file, COVER, "JPEG", quality=85, progressive=True)
-    )
-    yield Artifact("site/artwork/icon.png", _smaller(file, ICON, "PNG", optimize=True))
-    yield Artifact("site/artwork/feed.png", _smaller(file, FEED, "PNG", optimize=True))
-    yield Artifact(
-        "site/artwork/tab.png", _smaller(file, TAB, "PNG", colours=SHADES, optimize=True)
-    )
+    known = f"{version('pillow')} {hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+    def smaller(name: str, side: int, format: str, **options: Any) -> Artifact:
+        key = f"artwork {known} {side} {format} {sorted(options.items())}"
+        made = kept(key, lambda to: _draw(file, side, to, format, **options))
+        return Artifact(f"site/artwork/{name}", made)
+
+    yield smaller("cover-small.jpg", COVER, "JPEG", quality=85, progressive=True)
+    yield smaller("icon.png", ICON, "PNG", optimize=True)
+    yield smaller("feed.png", FEED, "PNG", optimize=True)
+    yield smaller("tab.png", TAB, "PNG", colours=SHADES, optimize=True)
 
 
-def _smaller(file: Path, side: int, format: str, colours: int = 0, **options: Any) -> bytes:
+def _draw(file: Path, side: int, to: Path, format: str, colours: int = 0, **options: Any) -> None:
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -287,6 +252,4 @@ def _smaller(file: Path, side: int, format: str, colours: int = 0, **options: An
         raise MediaError(f"{file.parent.name}/{file.name} is not a picture: {error}") from error
     if colours:
         small = small.quantize(colours)
-    out = io.BytesIO()
-    small.save(out, format, **options)
-    return out.getvalue()
+    small.save(to, format, **options)
