@@ -154,6 +154,7 @@ def test_stages_are_listed_in_the_order_they_run(published: Path) -> None:
         "narration",
         "audio",
         "podcast",
+        "backlist",
         "site",
         "art",
     }

@@ -103,6 +103,28 @@ def test_only_what_changed_is_uploaded_and_what_is_gone_is_removed(
     assert found["06-x/index.html"] == "mended" and "audio/06-x.mp3" not in found
 
 
+def test_lists_of_pages_follow_the_pages_whatever_their_names(site: Path, tmp_path: Path) -> None:
+    deploy(site, Deploy("public"), tmp_path)
+    write(
+        site,
+        {
+            **{
+                f"{name}/index.html": "new" for name in ("zebra", "series", "series/2", "archive/2")
+            },
+            **{f"sitemap{part}.xml": "new" for part in ("", "-1", "-newest")},
+        },
+    )
+    assert deploy(site, Deploy("public"), tmp_path).uploaded == (
+        "zebra/index.html",
+        "archive/2/index.html",
+        "series/2/index.html",
+        "series/index.html",
+        "sitemap-1.xml",
+        "sitemap-newest.xml",
+        "sitemap.xml",
+    )
+
+
 def test_a_file_that_is_not_ours_is_left_alone(site: Path, tmp_path: Path) -> None:
     deploy(site, Deploy("public"), tmp_path)
     write(tmp_path / "public", {"robots.txt": "theirs", "audio/old.mp3": "theirs"})

@@ -34,7 +34,7 @@ from pipeline.stages.backlist import backlist
 from pipeline.stages.page import page
 from pipeline.stages.pictures import pictures
 from pipeline.stages.search import search
-from pipeline.stages.site import site
+from pipeline.stages.site import _artwork, site
 from pipeline.store import Store
 from pipeline.templates import Templates, search_path
 from tests.publications import SETTINGS, front_matter, small
@@ -631,6 +631,28 @@ def test_every_page_says_what_it_is_to_search_engines_and_where_it_is_shared(
         assert told["og:image"].removeprefix(base) in built, path
 
 
+def test_the_artwork_is_drawn_smaller_once(full: World, tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    cover = full.root / "content/artwork/cover.png"
+
+    def drawn() -> dict[str, bytes]:
+        made = _artwork(full.publication, cover, store)
+        return {one.path: content(one) for one in made}
+
+    try:
+        first = drawn()
+        shelf = {file: file.stat() for file in tmp_path.rglob("shelf/*/*")}
+        assert drawn() == first
+        assert {file: file.stat() for file in tmp_path.rglob("shelf/*/*")} == shelf
+        Image.new("RGB", (1400, 1400), "red").save(cover)
+        after = drawn()
+        assert all(after[path] != first[path] for path in first)
+    finally:
+        store.close()
+    sizes = {Image.open(io.BytesIO(data)).size for data in after.values()}
+    assert sizes == {(side, side) for side in (1400, 640, 192, 144, 32)}
+
+
 def test_a_picture_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "drawing.png").write_bytes(b"not a picture")
     with pytest.raises(MediaError, match=r"drawing\.png is not a picture"):
@@ -885,6 +907,28 @@ def test_one_more_episode_leaves_everything_that_is_full_as_it_was(full: World) 
         for path in ("archive/index.html", "index.html", "sitemap-newest.xml"):
             assert after[f"site/{path}"] != before[f"site/{path}"]
         before = after
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_every_page_of_a_list_says_which_it_is(tmp_path: Path, theme: str) -> None:
+    found = listed(paged(world(small(tmp_path), theme)), 5)
+    told = {
+        "archive/index.html": ("Archive", ""),
+        "archive/2/index.html": ("Archive", "Page 2"),
+        "archive/3/index.html": ("Archive", ""),
+        "series/index.html": ("Series", ""),
+        "series/2/index.html": ("Series", "Part 2"),
+    }
+    for path, (list_of, numbered) in told.items():
+        tree = parsed(found[f"site/{path}"])
+        _, *more = tree.xpath("//p[@class='kicker']/span")
+        assert [text_of(one) for one in more] == ([numbered] if numbered else [])
+        title = " · ".join(filter(None, (list_of, numbered, "Small Letter")))
+        assert text_of(tree.find(".//title")) == title
+        [here] = tree.xpath("//header[@class='masthead']//*[@aria-current]")
+        assert text_of(here) == list_of
+    turns = parsed(found["site/archive/2/index.html"]).xpath("//nav[@class='turn']/a")
+    assert [text_of(one) for one in turns] == ["Older Page 1", "Newer Page 3"]
 
 
 def test_without_a_full_page_there_is_one_of_each_list(full: World) -> None:
