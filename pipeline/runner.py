@@ -17,7 +17,16 @@ from pipeline.errors import WORLD, AuthorError, OutsideError, SimulcastError, St
 from pipeline.fingerprint import code, digest, version
 from pipeline.model import Episode, Listing, Place, Publication, Recording, SeriesEntry
 from pipeline.results import Results, Within
-from pipeline.stage import EPISODE_GIVENS, GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
+from pipeline.stage import (
+    EPISODE_GIVENS,
+    GIVENS,
+    TOOLS,
+    Artifact,
+    Artifacts,
+    Made,
+    Stage,
+    installed,
+)
 from pipeline.store import AT_ONCE, BUILD, Latest, SettledPage, Store
 from pipeline.templates import Templates, search_path
 
@@ -415,7 +424,8 @@ class Desk:
             values = {name: self._value(name, subject, tools) for name in stage.parameters}
             try:
                 made = Artifacts(
-                    self.store.keep(_artifact(stage, one)) for one in stage.function(**values)
+                    one if isinstance(one, Made) else self.store.keep(_artifact(stage, one))
+                    for one in stage.function(**values)
                 )
             except SimulcastError:
                 raise
