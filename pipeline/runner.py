@@ -17,7 +17,16 @@ from pipeline.errors import WORLD, AuthorError, OutsideError, SimulcastError, St
 from pipeline.fingerprint import code, digest, version
 from pipeline.model import Episode, Listing, Place, Publication, Recording, SeriesEntry
 from pipeline.results import Results, Within
-from pipeline.stage import EPISODE_GIVENS, GIVENS, TOOLS, Artifact, Artifacts, Stage, installed
+from pipeline.stage import (
+    EPISODE_GIVENS,
+    GIVENS,
+    TOOLS,
+    Artifact,
+    Artifacts,
+    Made,
+    Stage,
+    installed,
+)
 from pipeline.store import AT_ONCE, BUILD, Latest, SettledPage, Store
 from pipeline.templates import Templates, search_path
 
@@ -375,16 +384,15 @@ class Desk:
         for page, shown in zip(self.pages.items(), self._indexes, strict=False):
             name, own = page[0], page[1].listings
             around = self._around((page[1].number - 1) * len(own), len(own))
+            beside = [self.fingerprint("listing", one.slug) if one else "" for one in around]
             with suppress(SimulcastError):
                 heard = [self.fingerprint("recording", one.slug) for one in own]
-                lines = [self._known_by(one) for one in (*own, *around)]
-                found[name] = digest(common, name, repr(shown), *heard, *lines)
+                lines = [self._known_by(one) for one in own]
+                found[name] = digest(common, name, repr(shown), *beside, *heard, *lines)
         return found
 
-    def _known_by(self, listing: Listing | None) -> str:
+    def _known_by(self, listing: Listing) -> str:
         """What an episode's listing and its body follow from: the bytes of its file, and its identity."""
-        if listing is None:
-            return ""
         guids = (listing.guid, listing.podcast_guid, listing.atom_guid, listing.first_guid)
         return " ".join((listing.slug, self.contents.sources[listing.slug].sha256, *guids))
 
@@ -415,7 +423,8 @@ class Desk:
             values = {name: self._value(name, subject, tools) for name in stage.parameters}
             try:
                 made = Artifacts(
-                    self.store.keep(_artifact(stage, one)) for one in stage.function(**values)
+                    one if isinstance(one, Made) else self.store.keep(_artifact(stage, one))
+                    for one in stage.function(**values)
                 )
             except SimulcastError:
                 raise
@@ -549,7 +558,12 @@ def _make(
         for task, result in _results(desk, stale):
             _settle(desk, task, result, outcome, failed)
         desk.reporter.end(stage.name)
-    return [made for subject in subjects for made in desk.made.get((stage.name, subject), ())]
+    return [
+        made
+        for subject in subjects
+        if not desk.made.settled(subject)
+        for made in desk.made.get((stage.name, subject), ())
+    ]
 
 
 def _tasks(

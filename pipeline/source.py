@@ -50,6 +50,7 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _WEB = re.compile(r"https?://[^/\s]+")
 NUMBERED = re.compile(r"(\d+)(-|$)")
+_GUIDS = ("guid", "podcast_guid", "atom_guid")
 _NOT_AUTHORS = {
     "slug": "is the folder's name; rename the folder instead",
     "first_guid": "is for content/published.json to remember; delete it",
@@ -61,6 +62,7 @@ class Source:
     """An episode file as read: its listing, where its body begins, what its bytes hash to, on which line a key stands.
 
     The body stays on disk until it is asked for: an archive has more of them than memory should hold.
+    guids: those that the author wrote, of article, podcast and Atom entry; the listing has those that are published.
     """
 
     listing: Listing
@@ -68,6 +70,7 @@ class Source:
     first_line: int
     sha256: str
     lines: Mapping[str, int]
+    guids: tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +106,25 @@ def contents(
     sources: dict[str, Source] = {}
     errors: dict[str, AuthorError] = {}
     withdrawn = remembered.withdrawn
-    for slug, state in _folders(root):
-        if slug in withdrawn:
-            continue
+    states = {slug: state for slug, state in _folders(root) if slug not in withdrawn}
+    for slug, state in states.items():
+        where = f"content/{slug}/episode.md"
+        told = readings.told(where, state) if readings else ""
         try:
-            sources[slug] = _source_again(root, slug, state, readings)
+            sources[slug] = (
+                remembered_as(Source, told) if told else _source(root / "content" / slug, where)
+            )
         except AuthorError as error:
             errors[slug] = error
     errors |= _repeated_numbers(publication, sources)
     errors |= _changed_guids(remembered, sources)
     good = [source for slug, source in sources.items() if slug not in errors]
     good.sort(key=lambda source: (source.listing.published, source.listing.slug))
-    return Contents({s.listing.slug: _identified(s, publication, remembered) for s in good}, errors)
+    found = {one.listing.slug: _identified(one, publication, remembered) for one in good}
+    for slug, one in found.items():
+        if readings and one is not sources[slug]:
+            readings.remember(one.where, states[slug], told_as(Source, one))
+    return Contents(found, errors)
 
 
 def _folders(root: Path) -> Iterator[tuple[str, str]]:
@@ -139,17 +149,6 @@ def _state(file: str) -> str:
     return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 
-def _source_again(root: Path, slug: str, state: str, readings: Readings | None) -> Source:
-    """An episode's file, read only where it is not as it was."""
-    where = f"content/{slug}/episode.md"
-    if readings and (told := readings.told(where, state)):
-        return remembered_as(Source, told)
-    found = _source(root / "content" / slug, where)
-    if readings:
-        readings.remember(where, state, told_as(Source, found))
-    return found
-
-
 def _source(folder: Path, where: str) -> Source:
     _check_slug(folder.name, where)
     data = _bytes(folder / "episode.md", where)
@@ -163,7 +162,8 @@ def _source(folder: Path, where: str) -> Source:
             "has front matter and no text; write the episode below the second ---",
             code="E132",
         )
-    return Source(listing, where, first_line, hashlib.sha256(data).hexdigest(), lines)
+    guids = (listing.guid, listing.podcast_guid, listing.atom_guid)
+    return Source(listing, where, first_line, hashlib.sha256(data).hexdigest(), lines, guids)
 
 
 def ascii_slug(text: str) -> str:
@@ -409,8 +409,10 @@ def _changed_guids(
     errors: dict[str, AuthorError] = {}
     for slug, source in sources.items():
         known = remembered.episodes.get(slug)
-        for name in ("guid", "podcast_guid", "atom_guid") if known else ():
-            own, old = getattr(source.listing, name), getattr(known, name)
+        for name, own in (
+            zip(_GUIDS, source.guids, strict=True) if known and any(source.guids) else ()
+        ):
+            old = getattr(known, name)
             if own and own != old:
                 message = f'{name}: "{own}", but it was published with "{old}"; put it back'
                 errors[slug] = AuthorError(
@@ -422,15 +424,20 @@ def _changed_guids(
 def _identified(
     source: Source, publication: Publication, remembered: identity.Identities
 ) -> Source:
-    own = source.listing
-    known = remembered.episodes.get(own.slug) or identity.of(publication, own)
-    listing = replace(
-        own,
-        guid=known.guid,
-        podcast_guid=known.podcast_guid,
-        atom_guid=known.atom_guid,
-        first_guid=known.first_guid or known.guid,
-    )
+    """The source under the GUIDs that its episode is, or will be, known by; itself where it has them."""
+    one = source.listing
+    known = remembered.episodes.get(one.slug)
+    if known is None:
+        guid, podcast, atom = source.guids
+        known = identity.of(
+            publication, replace(one, guid=guid, podcast_guid=podcast, atom_guid=atom)
+        )
+    guid, podcast, atom = known.guid, known.podcast_guid, known.atom_guid
+    first = known.first_guid or guid
+    has = (one.guid, one.podcast_guid, one.atom_guid, one.first_guid)
+    if has == (guid, podcast, atom, first):
+        return source
+    listing = replace(one, guid=guid, podcast_guid=podcast, atom_guid=atom, first_guid=first)
     return replace(source, listing=listing)
 
 

@@ -90,6 +90,9 @@ class Shelf(Protocol):
     def find(self, key: str) -> Path | None:
         """The file kept for this key, if there is one."""
 
+    def artifacts(self, key: str, make: Callable[[], Iterable[Artifact]]) -> Artifacts:
+        """What `make` once yielded for this key, ever: to be yielded as it is."""
+
 
 class Progress(Protocol):
     """Told how far long work has come: `progress(done, total, unit)`, e.g. `progress(12, 140, "sentences")`."""
@@ -113,7 +116,7 @@ Per = Literal["episode", "page", "publication"]
 HEIGHTS: Mapping[Per, int] = {"episode": 0, "page": 1, "publication": 2}
 """How much a stage speaks for: it may ask for stages that speak for as much, or for less."""
 
-Function = Callable[..., Iterable[Artifact]]
+Function = Callable[..., Iterable[Artifact | Made]]
 
 
 @dataclass(frozen=True, slots=True)

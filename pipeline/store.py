@@ -36,6 +36,9 @@ CREATE TABLE IF NOT EXISTS settled_made
 BUILD = "build"
 """Where what is published lies."""
 
+_SHELF = ""
+"""What stands for a stage where artifacts are recorded that are a part of what one makes."""
+
 AT_ONCE = 500
 """How many results or paths are looked up in one go; a query may name a thousand."""
 
@@ -199,6 +202,15 @@ class Store:
     def _shelf(self, key: str) -> Path:
         digest = hashlib.sha256(key.encode("utf-8")).hexdigest()
         return self.home / "shelf" / digest[:2] / digest
+
+    def artifacts(self, key: str, make: Callable[[], Iterable[Artifact]]) -> Artifacts:
+        """The artifacts that `make` once yielded for this key."""
+        shelf = hashlib.sha256(key.encode("utf-8")).hexdigest()
+        found = self.recorded(_SHELF, [shelf], lambda used: True).get(shelf)
+        if found is None:
+            found = Recorded(Artifacts(self.keep(one) for one in make()), "{}")
+            self.record(_SHELF, shelf, *found)
+        return found.made
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

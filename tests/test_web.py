@@ -246,14 +246,16 @@ def around(
             store.close()
 
 
-def content(artifact: Artifact) -> bytes:
+def content(artifact: Artifact | Made) -> bytes:
+    if isinstance(artifact, Made):
+        return artifact.read()
     found = artifact.content
     if isinstance(found, Path):
         return found.read_bytes()
     return found.encode() if isinstance(found, str) else found
 
 
-def found_by(of: World, pages: Mapping[str, Artifacts], folder: Path) -> list[Artifact]:
+def found_by(of: World, pages: Mapping[str, Artifacts], folder: Path) -> list[Artifact | Made]:
     """What the search stage makes of episodes' pages."""
     store = Store(folder)
     try:
@@ -789,21 +791,21 @@ def test_one_more_episode_leaves_full_indexes_alone(
 
 
 def counted(index: Any, asked: list[int]) -> Any:
-    def count(texts: Mapping[str, Any], to: Path) -> None:
+    def count(texts: Mapping[str, Any], folder: str) -> Iterator[Artifact]:
         asked.append(len(texts))
-        index(texts, to)
+        yield from index(texts, folder)
 
     return count
 
 
-def test_pagefind_that_is_gone_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pagefind_that_is_gone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import pagefind_bin
 
     from pipeline.stages.search import _index
 
     monkeypatch.setattr(pagefind_bin, "get_executable", lambda: Path("/usr/bin/false"))
     with pytest.raises(OutsideError, match="Pagefind ended before"):
-        _index({"01": lambda: "<p>x"}, tmp_path / "made")
+        list(_index({"01": lambda: "<p>x"}, "site/search/0"))
 
 
 # --- lists ------------------------------------------------------------------------------------------

@@ -6,18 +6,17 @@ import base64
 import json
 import os
 import subprocess
-import zipfile
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib.metadata import version
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import OutsideError, StageError
-from pipeline.stage import Artifact, Artifacts, Progress, Shelf, stage
+from pipeline.stage import Artifact, Artifacts, Made, Progress, Shelf, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from pipeline.model import Listing, Publication
     from pipeline.templates import Templates
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 VOLUMES = (1000, 100)
 """Episodes in an index: full ones never change again, so that a new episode costs the last hundred at most, and a
 browser merges few even of a long archive."""
-
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every file in a kept index: ZIP knows no earlier one."""
 
 WANTED = ("pagefind.js", "pagefind-worker.js", "pagefind-entry.json", ".pagefind", ".pf_meta")
 PIECES = ("index/", "fragment/")
@@ -42,7 +38,7 @@ def search(
     page: Mapping[str, Artifacts],
     kept: Shelf,
     progress: Progress,
-) -> Iterator[Artifact]:
+) -> Iterator[Artifact | Made]:
     """The page that searches the archive in the browser, and the indexes it reads."""
     volumes = list(_volumes(len(episodes)))
     for done, (start, end) in enumerate(volumes):
@@ -50,12 +46,11 @@ def search(
         written = {
             one.slug: page[one.slug][f"{one.slug}/index.html"] for one in episodes[start:end]
         }
-        key = f"pagefind {version('pagefind-bin')} " + " ".join(
+        key = f"pagefind {version('pagefind-bin')} at {start}: " + " ".join(
             f"{slug} {made.sha256}" for slug, made in written.items()
         )
         texts = {slug: made.text for slug, made in written.items()}
-        for name, content in _unpacked(kept(key, partial(_index, texts))):
-            yield Artifact(f"site/search/{start}/{name}", content)
+        yield from kept.artifacts(key, partial(_index, texts, f"site/search/{start}"))
     path = "search/index.html"
     values = {
         "publication": publication,
@@ -77,8 +72,8 @@ def _volumes(count: int) -> Iterator[tuple[int, int]]:
         yield start, count
 
 
-def _index(texts: Mapping[str, Callable[[], str]], to: Path) -> None:
-    """Pagefind's index of some pages, as one file. They are added in order: the order is in its bytes."""
+def _index(texts: Mapping[str, Callable[[], str]], folder: str) -> Iterator[Artifact]:
+    """Pagefind's index of some pages. They are added in order: the order is in its bytes."""
     with _pagefind() as ask:
         number = ask(type="NewIndex", config={})["index_id"]
         for slug, text in texts.items():
@@ -89,19 +84,10 @@ def _index(texts: Mapping[str, Callable[[], str]], to: Path) -> None:
                 file_contents=text(),
             )
         # Asked to write the files itself, it answers before they are whole.
-        files = {
-            one["path"]: one["content"] for one in ask(type="GetFiles", index_id=number)["files"]
-        }
-    with zipfile.ZipFile(to, "w") as packed:
-        for name, content in sorted(files.items()):
-            if name.endswith(WANTED) or name.startswith(PIECES):
-                packed.writestr(zipfile.ZipInfo(name, EPOCH), base64.b64decode(content))
-
-
-def _unpacked(file: Path) -> Iterator[tuple[str, bytes]]:
-    with zipfile.ZipFile(file) as packed:
-        for name in packed.namelist():
-            yield name, packed.read(name)
+        files = ask(type="GetFiles", index_id=number)["files"]
+    for one in sorted(files, key=itemgetter("path")):
+        if one["path"].endswith(WANTED) or one["path"].startswith(PIECES):
+            yield Artifact(f"{folder}/{one['path']}", base64.b64decode(one["content"]))
 
 
 @contextmanager
