@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pipeline import markdown
-from pipeline.check import Built, Finding, feeds, findings
+from pipeline.check import Built, Finding, findings
 from pipeline.check.memory import Memory
 from pipeline.identity import Identities
 from pipeline.inlines import Links, html
@@ -513,29 +513,6 @@ def test_a_feed_that_no_reader_can_open_is_found(root: Path, name: str) -> None:
     assert (one.code, one.where, one.line) == ("E401", f"build/site/{name}", 2)
     write(root / "build/site" / name, "<opml>\n<body>Tom &amp; Jerry</body>\n</opml>")
     assert found(root) == []
-
-
-def test_a_sitemap_is_read_again_where_it_changed_alone(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[str] = []
-    of_feed = feeds.of_feed
-
-    def told(made: Made, site: feeds.Site) -> tuple[list[Finding], list[str] | None]:
-        read.append(made.path)
-        return of_feed(made, site)
-
-    monkeypatch.setattr(feeds, "of_feed", told)
-    page(root, "index.html", "")
-    for name in ("sitemap.xml", "sitemap-1.xml", "feeds.opml"):
-        write(root / "build/site" / name, "<urlset/>")
-    assert found(root) == []
-    assert sorted(read) == ["site/feeds.opml", "site/sitemap-1.xml", "site/sitemap.xml"]
-    read.clear()
-    page(root, "about/index.html", "")
-    write(root / "build/site/sitemap.xml", "<urlset></urlset>")
-    assert found(root) == []
-    assert sorted(read) == ["site/feeds.opml", "site/sitemap.xml"]
 
 
 @pytest.mark.parametrize(

@@ -301,9 +301,8 @@ def _of_feeds(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
         if not path.startswith("site/") or not feeds.is_feed(path):
             continue
         made = built.files[path]
-        # Pages of the archive never change, nor does what they speak of; a sitemap speaks of no file.
-        alone = path.count("/") > 1 or path.startswith("site/sitemap")
-        key = _digest("feed", path, made.sha256, settled if alone else rest)
+        # Pages of the archive never change, nor does what they speak of.
+        key = _digest("feed", path, made.sha256, rest if path.count("/") == 1 else settled)
         found, entries[path] = memory.told(key, lambda made=made: _told(made, site))  # type: ignore[misc]
         yield from (Finding(**one) for one in found)
     yield from feeds.of_all(entries)
