@@ -76,6 +76,8 @@ class NewGuid:
 
 def changes(old: Side, new: Side, slugs: Iterable[str]) -> Iterator[Change]:
     """What differs, by episode and audience; feeds last."""
+    if old.files == new.files:
+        return
     for slug in slugs:
         for make in (_web, _email, _feed, _sound):
             change = make(old, new, slug)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
@@ -175,8 +175,10 @@ def with_published(
     known = dict(remembered.episodes)
     for one in episodes:
         found = known.get(one.slug) or of(publication, one)
-        heard = found.enclosure or (enclosures or {}).get(one.slug, "")
-        known[one.slug] = replace(found, enclosure=heard)
+        heard = (enclosures or {}).get(one.slug, "")
+        known[one.slug] = (
+            replace(found, enclosure=heard) if heard and not found.enclosure else found
+        )
     return Identities(
         remembered.podcast_guid or publication.podcast_guid or podcast_guid(publication),
         known,
@@ -243,4 +245,7 @@ def record(root: Path, identities: Identities) -> bool:
 
 
 def _told(identity: Identity) -> dict[str, str]:
-    return {key: value for key, value in asdict(identity).items() if value}
+    return {name: value for name in _NAMES if (value := getattr(identity, name))}
+
+
+_NAMES = tuple(one.name for one in fields(Identity))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from functools import cached_property
+from pathlib import Path
 
 from pipeline.model import Listing
-from pipeline.stage import Artifacts
+from pipeline.stage import Artifacts, Made
 from pipeline.store import SettledPage
 
 Key = tuple[str, str]
@@ -19,24 +21,27 @@ class Results(MutableMapping[Key, Artifacts]):
         """stages: those of which pages are settled."""
         self._stages = stages
         self._own: dict[Key, Artifacts] = {}
-        self._pages: list[tuple[SettledPage, tuple[str, ...]]] = []
         self._page_of: dict[str, SettledPage] = {}
+        self._read: dict[tuple[str, str], Mapping[str, Artifacts]] = {}
+        self.pages: dict[str, SettledPage] = {}
 
     def take(self, page: SettledPage, slugs: Sequence[str]) -> None:
         """All that is settled of a page and of the episodes on it."""
-        subjects = (*slugs, page.name)
-        self._pages.append((page, subjects))
-        self._page_of |= dict.fromkeys(subjects, page)
+        self.pages[page.name] = page
+        self._page_of |= dict.fromkeys((*slugs, page.name), page)
 
     def settled(self, subject: str) -> bool:
         return subject in self._page_of
 
+    def _of_page(self, page: SettledPage, stage: str) -> Mapping[str, Artifacts]:
+        key = (page.name, stage)
+        if key not in self._read:
+            self._read[key] = page.made(stage) if stage in self._stages else {}
+        return self._read[key]
+
     def __getitem__(self, key: Key) -> Artifacts:
         found = self._own.get(key)
-        if found is None:
-            stage, subject = key
-            found = self._page_of[subject].made(stage)[subject]
-        return found
+        return self._of_page(self._page_of[key[1]], key[0])[key[1]] if found is None else found
 
     def __setitem__(self, key: Key, made: Artifacts) -> None:
         self._own[key] = made
@@ -44,18 +49,18 @@ class Results(MutableMapping[Key, Artifacts]):
     def __delitem__(self, key: Key) -> None:
         del self._own[key]
 
-    def __contains__(self, key: object) -> bool:
-        return key in self._own or super().__contains__(key)
-
     def __iter__(self) -> Iterator[Key]:
-        for page, subjects in self._pages:
+        for page in self.pages.values():
             for stage in self._stages:
-                made = page.made(stage)
-                yield from ((stage, one) for one in subjects if one in made)
-        yield from (key for key in self._own if key[1] not in self._page_of)
+                yield from ((stage, subject) for subject in self._of_page(page, stage))
+        yield from self.own()
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+    def own(self) -> Iterator[Key]:
+        """Those that were looked at in this run, one by one."""
+        return (key for key in self._own if key[1] not in self._page_of)
 
 
 class Within(Mapping[str, Artifacts]):
@@ -74,3 +79,42 @@ class Within(Mapping[str, Artifacts]):
 
     def __len__(self) -> int:
         return len(self._listings)
+
+
+class Laid(Mapping[str, Made]):
+    """All that was made, by path below build/: of settled pages nothing is read until it is asked for."""
+
+    def __init__(self, results: Results, build: Path) -> None:
+        self.own = {one.path: one for key in results.own() for one in results[key]}
+        self._pages, self._build = results.pages.values(), build
+
+    @cached_property
+    def _page_of(self) -> Mapping[str, SettledPage]:
+        return {path: page for page in self._pages for path in page.paths}
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """What everything hashes to, by path."""
+        found = {path: digest for page in self._pages for path, digest in page.hashes.items()}
+        return found | {path: one.sha256 for path, one in self.own.items()}
+
+    def __getitem__(self, path: str) -> Made:
+        if path in self.own:
+            return self.own[path]
+        digest, file = self._page_of[path].hashes[path], self._build / path
+        return Made(path, digest, file.stat().st_size, str(file))
+
+    def read(self, digest: str) -> bytes | None:
+        """The bytes that hash so; None where nothing does."""
+        path = next((path for path, one in self.hashes.items() if one == digest), None)
+        return self[path].read() if path else None
+
+    def __contains__(self, path: object) -> bool:
+        return path in self.own or path in self._page_of
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._page_of
+        yield from self.own
+
+    def __len__(self) -> int:
+        return len(self._page_of) + len(self.own)

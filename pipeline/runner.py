@@ -16,7 +16,7 @@ from pipeline import config, identity, source
 from pipeline.errors import WORLD, AuthorError, OutsideError, SimulcastError, StageError
 from pipeline.fingerprint import code, digest, version
 from pipeline.model import Episode, Listing, Place, Publication, Recording, SeriesEntry
-from pipeline.results import Results, Within
+from pipeline.results import Laid, Results, Within
 from pipeline.stage import (
     EPISODE_GIVENS,
     GIVENS,
@@ -168,6 +168,7 @@ class Desk:
         self.newest = self.listings[len(self.pages) * self.publication.feeds.page :]
         self.lasting = [one for one in self.stages.values() if one.per != "publication"]
         self.made = Results([one.name for one in self.lasting])
+        self.laid = Laid(self.made, self.store.build)
         self.page_of = {
             subject: name
             for name, page in self.pages.items()
@@ -496,6 +497,7 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
         changed += desk.store.lay(made)
     if stages is None and only is None:
         desk.settle()
+    desk.laid = Laid(desk.made, desk.store.build)
     whole = stages is None and only is None and not failed
     removed = desk.store.sweep({**held, **owners}) if whole else []
     return Report(

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +28,8 @@ CREATE TABLE IF NOT EXISTS apart (path TEXT PRIMARY KEY, sha256 TEXT, size INTEG
 CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
 CREATE TABLE IF NOT EXISTS readings (path TEXT PRIMARY KEY, state TEXT, told TEXT);
 CREATE TABLE IF NOT EXISTS settled
-    (place TEXT, page TEXT, key TEXT, used TEXT, told TEXT, paths TEXT, stood BLOB, PRIMARY KEY (place, page));
+    (place TEXT, page TEXT, key TEXT, used TEXT, told TEXT, paths TEXT, stood BLOB, hashes TEXT,
+    PRIMARY KEY (place, page));
 CREATE TABLE IF NOT EXISTS settled_made
     (place TEXT, page TEXT, stage TEXT, made TEXT, PRIMARY KEY (place, page, stage)) WITHOUT ROWID;
 """
@@ -58,27 +60,26 @@ class Recorded(NamedTuple):
     used: str
 
 
+@dataclass(frozen=True)
 class SettledPage:
     """A full page of the archive of which every result is as it was, and lies where it was laid.
 
     told: fingerprints of the page by name, as the runner told them. paths: of all its artifacts.
     """
 
-    def __init__(
-        self,
-        name: str,
-        told: Mapping[str, str],
-        paths: Sequence[str],
-        read: Callable[[str, str], Mapping[str, Artifacts]],
-    ) -> None:
-        self.name, self.told, self.paths, self._read = name, told, paths, read
-        self._made: dict[str, Mapping[str, Artifacts]] = {}
+    name: str
+    told: Mapping[str, str]
+    paths: Sequence[str]
+    _store: Store
 
     def made(self, stage: str) -> Mapping[str, Artifacts]:
         """What a stage made of the page, or of each of its episodes; read from the store when it is first asked for."""
-        if stage not in self._made:
-            self._made[stage] = self._read(self.name, stage)
-        return self._made[stage]
+        return self._store.settled_made(self.name, stage)
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """What each artifact hashes to, by path."""
+        return self._store.settled_hashes(self.name)
 
 
 class Readings:
@@ -332,7 +333,7 @@ class Store:
             if keys.get(page) == key and unchanged(used):
                 laid = paths.split("\n") if paths else []
                 if self._stands(laid) == stood:
-                    found[page] = SettledPage(page, json.loads(told), laid, self._settled_made)
+                    found[page] = SettledPage(page, json.loads(told), laid, self)
         return found
 
     def settle(
@@ -347,13 +348,15 @@ class Store:
 
         used: what was looked up. told: fingerprints by name. made: artifacts by stage and subject.
         """
-        paths = [one.path for of in made.values() for each in of.values() for one in each]
-        stood = self._stands(paths)
+        hashes = {
+            one.path: one.sha256 for of in made.values() for each in of.values() for one in each
+        }
+        stood = self._stands(hashes)
         if stood is None:
             return
-        row = (used, json.dumps(told), "\n".join(paths), stood)
+        row = (used, json.dumps(told), "\n".join(hashes), stood, json.dumps(hashes))
         self._execute(
-            "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO settled VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (self._laid, page, key, *row),
         )
         for stage, of in made.items():
@@ -375,7 +378,7 @@ class Store:
             return None
         return array("q", [n for s in stats for n in (s.st_size, s.st_mtime_ns)]).tobytes()
 
-    def _settled_made(self, page: str, stage: str) -> dict[str, Artifacts]:
+    def settled_made(self, page: str, stage: str) -> dict[str, Artifacts]:
         """What is settled is read where it lies: it is as it was laid, whatever became of the store."""
         row = self._execute(
             "SELECT made FROM settled_made WHERE place = ? AND page = ? AND stage = ?",
@@ -388,6 +391,12 @@ class Store:
             )
             for subject, each in json.loads(row[0]).items()
         }
+
+    def settled_hashes(self, page: str) -> dict[str, str]:
+        """What each artifact of a settled page hashes to, by path."""
+        query = "SELECT hashes FROM settled WHERE place = ? AND page = ?"
+        (found,) = self._execute(query, (self._laid, page)).fetchone()
+        return dict(json.loads(found))
 
     # --- build/
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from pipeline import source
+from pipeline.cli.building import findings
 from pipeline.errors import OutsideError
 from pipeline.runner import Desk, Report, build
 from pipeline.stage import Artifact, Stage, in_order, installed, stage
 from pipeline.stages.fragment import fragment
-from pipeline.store import Store
+from pipeline.store import SettledPage, Store
 from tests.publications import BODY, SETTINGS, front_matter, png, small, write
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -376,3 +377,82 @@ def test_a_file_saved_while_it_is_built_is_told(root: Path) -> None:
     with pytest.raises(OutsideError, match=rf"{OLD} was saved while it was being read"):
         desk.episode("02-two")
     desk.close()
+
+
+# --- what check finds on settled pages --------------------------------------------------------------
+
+
+def checked(root: Path, only: str | None = None) -> list[str]:
+    """What check tells, after a build."""
+    desk = Desk(root, NOW, stages=stages())
+    try:
+        report = build(desk)
+        return [str(one) for one in findings(desk, report, only)]
+    finally:
+        desk.close()
+
+
+def unlinked(root: Path) -> None:
+    """A link on a settled page to an episode that is not there."""
+    write(root, OLD, text(2, "\nAs [before](../99-never/episode.md) it was.\n"))
+
+
+def led_nowhere(root: Path) -> None:
+    """What a settled page links to changes on another: its heading is gone."""
+    path = root / "content/05-five/episode.md"
+    path.write_text(path.read_text().replace("## A heading", "## Another heading"))
+
+
+def silent(root: Path) -> None:
+    write(root, OLD, text(2, "\n![](grey.png)\n"))
+
+
+def tampered(root: Path) -> None:
+    """A template makes every page of the site worse."""
+    theme = Path(__file__).parent.parent / "templates/ledger/web/footer.html"
+    words = theme.read_text("utf-8") + '<img src="nowhere.png">\n'
+    write(root, "templates/ledger/web/footer.html", words)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [*CHANGES, unlinked, led_nowhere, silent, tampered],
+    ids=lambda change: change.__name__,
+)
+def test_check_finds_on_settled_pages_what_it_finds_the_first_time(
+    change: Callable[[Path], None], root: Path, tmp_path: Path
+) -> None:
+    write(
+        root,
+        "content/01-one/episode.md",
+        text(1, "\nSee [there](../05-five/episode.md#a-heading).\n"),
+    )
+    before = checked(root)
+    assert checked(root) == before
+    change(root)
+    found = checked(root)
+    assert checked(root) == found, "nothing changed, and everything is settled"
+    elsewhere = tmp_path / "anew"
+    shutil.copytree(root, elsewhere, ignore=shutil.ignore_patterns("build", ".simulcast"))
+    assert checked(elsewhere) == found
+    if change in (unlinked, led_nowhere, silent, tampered):
+        assert found != before
+
+
+def test_one_episode_of_a_settled_page_is_asked_about(root: Path) -> None:
+    silent(root)
+    everything = checked(root)
+    of_it = [one for one in everything if "content/02-two/" in one or one.startswith("build/")]
+    assert checked(root, "02-two") == of_it
+    assert checked(root) == everything
+
+
+def test_nothing_of_a_settled_page_is_read_to_be_checked_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked(root)
+    checked(root)  # now that its pages are settled
+    looked: list[str] = []
+    monkeypatch.setattr(SettledPage, "hashes", property(lambda page: looked.append(page.name)))
+    checked(root)
+    assert looked == []

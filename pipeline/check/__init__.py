@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import Any
 
+from pipeline import identity
 from pipeline.check import (
     accessibility,
     audio,
@@ -32,7 +33,7 @@ from pipeline.identity import Identities
 from pipeline.model import Episode, Listing, Publication
 from pipeline.stage import Made
 
-__all__ = ["Built", "Finding", "findings", "refused"]
+__all__ = ["Built", "Finding", "Settled", "findings", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Built:
     """A publication as it was built: what check looks at.
 
     files: what was made, by path below build/. sources: what each episode's file hashes to. episode: its body, read
-    when it is asked for. whole: all of it was made, so that links can be followed.
+    when it is asked for. whole: all of it was made, so that links can be followed. settled: full pages of the archive
+    that are as they were, of which no file is looked at one by one. loose: the files that are on none of them.
     """
 
     root: Path
@@ -52,6 +54,18 @@ class Built:
     published: Identities
     now: datetime
     whole: bool = True
+    settled: Sequence[Settled] = ()
+    loose: Mapping[str, Made] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A full page of the archive as it was before: what it hashes to, its episodes, its files as they hash, by path."""
+
+    name: str
+    key: str
+    listings: Sequence[Listing]
+    hashes: Callable[[], Mapping[str, str]]
 
 
 def findings(built: Built, memory: Memory, only: str | None = None) -> list[Finding]:
@@ -59,20 +73,27 @@ def findings(built: Built, memory: Memory, only: str | None = None) -> list[Find
 
     only: the slug of the one episode asked about; what concerns the publication is told anyway.
     """
+    if not built.settled:
+        built = replace(built, loose=built.files)
     found = [*settings.of_settings(built.publication, built.root)]
     found += dates.backwards(built.listings, built.root)
     sound = built.publication.audio
     named = {one.recording for one in built.listings} | {sound.intro, sound.outro, sound.bed}
     found += audio.of_folder(built.root, named)
     asked = [one for one in built.listings if only in (None, one.slug)]
-    beside = _by_episode(built)
-    settled = _digest(repr(built.publication), _code())
-    for listing in asked:
-        found += _of_episode(built, memory, listing, beside.get(listing.slug, ()), settled)
+    look = _Look(built, memory, _digest(repr(built.publication), _code()))
+    on_pages = {one.slug: page for page in built.settled for one in page.listings}
+    if only in on_pages:
+        found += look.at_episodes(asked, on_pages[only].hashes())
+    else:
+        found += look.at_episodes((one for one in asked if one.slug not in on_pages), built.loose)
     if built.whole:
-        found += _of_pages(built, memory, settled)
-        found += _of_feeds(built, memory, settled)
+        found += look.at_links()
+        found += look.at_pages(built.loose)
+        found += look.at_feeds()
     if only is None:
+        for page in built.settled:
+            found += look.at_settled(page)
         memory.forget_the_rest()
     else:
         found = [one for one in found if one.episode in ("", only)]
@@ -144,53 +165,200 @@ def _with_waivers(
                 yield finding("E118", where, 1, message, "delete it", listing.slug)
 
 
-# --- episodes --------------------------------------------------------------------------------------
+# --- looking ---------------------------------------------------------------------------------------
 
 
-def _by_episode(built: Built) -> dict[str, tuple[Made, ...]]:
+class _Look:
+    """A look at what was built, which leaves out what was looked at before.
+
+    common: what everything found depends on, besides what it is found in.
+    """
+
+    def __init__(self, built: Built, memory: Memory, common: str) -> None:
+        self._built, self._memory, self._common = built, memory, common
+        self._trees: dict[str, Any] = {}
+
+    def at_settled(self, page: Settled) -> list[Finding]:
+        """What is wrong on a full page of the archive."""
+        built = self._built
+        sources = (built.sources[one.slug] for one in page.listings)
+        key = _digest("page", page.name, page.key, self._common, str(built.whole), *sources)
+        return self._memory.gathered(key, lambda: self._in_settled(page))
+
+    def _in_settled(self, page: Settled) -> Iterator[Finding]:
+        files = page.hashes()
+        yield from self.at_episodes(page.listings, files)
+        if self._built.whole:
+            yield from self.at_pages(files)
+            for path in filter(_may_be_feed, files):
+                found, _ = self._feed(path, self._common)
+                yield from found
+
+    # --- episodes
+
+    def at_episodes(self, listings: Iterable[Listing], paths: Iterable[str]) -> Iterator[Finding]:
+        """What is wrong with episodes themselves; `paths` are of their files, and of others."""
+        wanted = {one.slug: one for one in listings}
+        beside = _by_episode(paths, wanted)
+        for slug, listing in wanted.items():
+            files = self._built.files
+            made = {path: files[path] for path in sorted(beside.get(slug, ()))}
+            yield from self._at_episode(listing, made)
+
+    def _at_episode(self, listing: Listing, made: Mapping[str, Made]) -> list[Finding]:
+        """What is wrong with an episode itself: its text, its pictures, its email, its sound."""
+        built = self._built
+        stands = [f"{path} {one.sha256}" for path, one in made.items()]
+        source_ = built.sources[listing.slug]
+        key = _digest("episode", listing.slug, source_, self._common, str(built.whole), *stands)
+        return self._memory.recalled(key, lambda: _in_episode(built, self._memory, listing, made))
+
+    # --- pages
+
+    def at_links(self) -> Iterator[Finding]:
+        """Links that lead nowhere."""
+        built, database = self._built, self._memory.database
+        service = built.publication.service.url
+        settled = {page.name: _digest(page.key, self._common) for page in built.settled}
+        same = links.same(database, settled)
+        files = self._linked("", built.loose, built.sources.keys() - _slugs(built.settled))
+        for page in built.settled:
+            if page.name not in same:
+                files |= self._linked(page.name, page.hashes(), _slugs([page]))
+
+        def page_of(path: str) -> links.Page:
+            if path.startswith(links.SOURCE):
+                try:
+                    return links.source_page(built.episode(path.split("/")[1]))
+                except AuthorError:
+                    return links.Page(frozenset(), ())
+            found = self._tree(path)
+            if found.getroot() is None:
+                return links.Page(frozenset(), ())
+            return links.built_page(found, path, built.publication, service)
+
+        pages = [path for path in files if path.startswith(links.SOURCE) or _is_page(path)]
+        links.read(database, files, settled, pages, page_of)
+        yield from links.broken(database, [one.slug for one in built.listings])
+
+    def _linked(
+        self, name: str, paths: Iterable[str], slugs: Iterable[str]
+    ) -> dict[str, tuple[str, str]]:
+        """Files that links lead to or stand in, each with what it hashes to, and with the page of the archive."""
+        built = self._built
+        found = {path: (built.files[path].sha256, name) for path in paths if _is_linked(path)}
+        found |= {f"{links.SOURCE}{slug}/episode.md": (built.sources[slug], name) for slug in slugs}
+        return {
+            path: (_digest(sha256, self._common), name)
+            if path.endswith((".html", ".md"))
+            else (sha256, name)
+            for path, (sha256, name) in found.items()
+        }
+
+    def at_pages(self, paths: Iterable[str]) -> Iterator[Finding]:
+        """What pages of the site lack for those who listen to them."""
+        for path in paths:
+            if path.startswith("site/") and _is_page(path):
+                key = _digest("page", path, _digest(self._built.files[path].sha256, self._common))
+                yield from self._memory.recalled(key, partial(self._at_page, path))
+
+    def _at_page(self, path: str) -> Iterator[Finding]:
+        tree = self._tree(path)
+        if tree.getroot() is not None:
+            yield from accessibility.of_page(tree, f"build/{path}")
+
+    def _tree(self, path: str) -> Any:
+        from lxml import etree  # type: ignore[import-untyped]
+
+        if path not in self._trees:
+            self._trees.clear()
+            parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
+            self._trees[path] = etree.parse(self._built.files[path].file, parser)
+        return self._trees[path]
+
+    # --- feeds
+
+    def at_feeds(self) -> Iterator[Finding]:
+        """The newest feeds, each read where it or a file it could speak of changed."""
+        built = self._built
+        there = built.root / identity.NAME
+        published = hashlib.sha256(there.read_bytes() if there.is_file() else b"").hexdigest()
+        sizes = (f"{path} {one.size}" for path, one in sorted(built.loose.items()))
+        pages = (f"{page.name} {page.key}" for page in built.settled)
+        rest = _digest(self._common, published, *pages, *sizes)
+        entries: dict[str, list[str] | None] = {}
+        for path in filter(_may_be_feed, sorted(built.loose)):
+            # Pages of the archive never change, nor does what they speak of.
+            found, entries[path] = self._feed(path, rest if path.count("/") == 1 else self._common)
+            yield from found
+        yield from feeds.of_all(entries)
+
+    def _feed(self, path: str, rest: str) -> tuple[Iterator[Finding], list[str] | None]:
+        made = self._built.files[path]
+        key = _digest("feed", path, made.sha256, rest)
+        found, entries = self._memory.told(key, lambda: _told(made, self._site))
+        return (Finding(**one) for one in found), entries
+
+    @cached_property
+    def _site(self) -> feeds.Site:
+        built = self._built
+        return feeds.Site(
+            built.publication, built.files, built.published, built.now, _durations(built)
+        )
+
+
+def _slugs(pages: Iterable[Settled]) -> set[str]:
+    return {one.slug for page in pages for one in page.listings}
+
+
+def _by_episode(paths: Iterable[str], slugs: Container[str]) -> dict[str, list[str]]:
     """What was made of each episode: whatever has its slug for a folder or a name."""
-    slugs = {listing.slug for listing in built.listings}
-    found: dict[str, list[Made]] = {}
-    for path, made in built.files.items():
+    found: dict[str, list[str]] = {}
+    for path in paths:
         for part in path.split("/")[1:]:
             slug = part if part in slugs else part.partition(".")[0]
             if slug in slugs:
-                found.setdefault(slug, []).append(made)
+                found.setdefault(slug, []).append(path)
                 break
-    return {slug: tuple(made) for slug, made in found.items()}
+    return found
 
 
-def _of_episode(
-    built: Built, memory: Memory, listing: Listing, beside: Iterable[Made], settled: str
-) -> list[Finding]:
-    """What is wrong with an episode itself: its text, its pictures, its email, its sound."""
-    made = {one.path: one for one in beside}
-    stands = [f"{path} {one.sha256}" for path, one in sorted(made.items())]
-    key = _digest(
-        "episode", listing.slug, built.sources[listing.slug], settled, str(built.whole), *stands
-    )
+def _is_page(path: str) -> bool:
+    return path.endswith(".html") and path.startswith(("site/", "email/"))
 
-    def find() -> Iterator[Finding]:
-        try:
-            episode = built.episode(listing.slug)
-        except AuthorError:  # the build has said it
-            return
-        text = (built.root / episode.source).read_text("utf-8-sig")
-        keys = key_lines(text)
-        english = built.publication.language.partition("-")[0].lower() == "en"
-        yield from source.of_source(episode, text, keys, built.publication)
-        yield from accessibility.of_words(episode, keys)
-        yield from pictures.of_pictures(episode, keys, built.root)
-        yield from links.of_source(episode, built.root)
-        yield from numbers.of_numbers(episode, english)
-        mail = _mail(listing, keys, episode.source, made)
-        if mail is not None and built.whole:
-            yield from email.of_email(mail, built.publication)
-        if f"site/audio/{listing.slug}.mp3" in made and built.whole:
-            yield from _of_audio(built, memory, listing.slug, made)
-            yield from audio.of_voice(made, listing.slug, built.publication.narration)
 
-    return memory.recalled(key, find)
+def _is_linked(path: str) -> bool:
+    return path.startswith("site/") or _is_page(path)
+
+
+def _may_be_feed(path: str) -> bool:
+    return path.startswith("site/") and feeds.is_feed(path)
+
+
+# --- episodes --------------------------------------------------------------------------------------
+
+
+def _in_episode(
+    built: Built, memory: Memory, listing: Listing, made: Mapping[str, Made]
+) -> Iterator[Finding]:
+    try:
+        episode = built.episode(listing.slug)
+    except AuthorError:  # the build has said it
+        return
+    text = (built.root / episode.source).read_text("utf-8-sig")
+    keys = key_lines(text)
+    english = built.publication.language.partition("-")[0].lower() == "en"
+    yield from source.of_source(episode, text, keys, built.publication)
+    yield from accessibility.of_words(episode, keys)
+    yield from pictures.of_pictures(episode, keys, built.root)
+    yield from links.of_source(episode, built.root)
+    yield from numbers.of_numbers(episode, english)
+    mail = _mail(listing, keys, episode.source, made)
+    if mail is not None and built.whole:
+        yield from email.of_email(mail, built.publication)
+    if f"site/audio/{listing.slug}.mp3" in made and built.whole:
+        yield from _of_audio(built, memory, listing.slug, made)
+        yield from audio.of_voice(made, listing.slug, built.publication.narration)
 
 
 def _mail(
@@ -232,80 +400,7 @@ def _of_audio(
     yield from audio.of_facts(made, slug, measures.seconds)
 
 
-# --- pages and feeds -------------------------------------------------------------------------------
-
-
-def _of_pages(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
-    """Links that lead nowhere, and what a page lacks for those who listen to it."""
-    from lxml import etree  # type: ignore[import-untyped]
-
-    service = built.publication.service.url
-    files = {path: made.sha256 for path, made in built.files.items() if path.startswith("site/")}
-    pages = [
-        path
-        for path in built.files
-        if path.endswith(".html") and path.startswith(("site/", "email/"))
-    ]
-    files |= {path: built.files[path].sha256 for path in pages}
-    sources = {f"content/{slug}/episode.md": slug for slug in built.sources}
-    files |= {path: built.sources[slug] for path, slug in sources.items()}
-    files = {
-        path: _digest(sha256, settled) if path in sources or path.endswith(".html") else sha256
-        for path, sha256 in files.items()
-    }
-    trees: dict[str, Any] = {}
-
-    def tree(path: str) -> Any:
-        if path not in trees:
-            trees.clear()
-            parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
-            trees[path] = etree.parse(built.files[path].file, parser)
-        return trees[path]
-
-    def page(path: str) -> links.Page:
-        if path in sources:
-            try:
-                return links.source_page(built.episode(sources[path]))
-            except AuthorError:
-                return links.Page(frozenset(), ())
-        found = tree(path)
-        empty = found.getroot() is None
-        return (
-            links.Page(frozenset(), ())
-            if empty
-            else links.built_page(found, path, built.publication, service)
-        )
-
-    links.read(memory.database, files, [*pages, *sources], page)
-    slugs = [listing.slug for listing in built.listings]
-    yield from links.broken(memory.database, slugs)
-    for path in pages:
-        if path.startswith("site/"):
-            key = _digest("page", path, files[path])
-            yield from memory.recalled(key, lambda path=path: _of_page(tree(path), path))  # type: ignore[misc]
-
-
-def _of_page(tree: Any, path: str) -> Iterator[Finding]:
-    if tree.getroot() is not None:
-        yield from accessibility.of_page(tree, f"build/{path}")
-
-
-def _of_feeds(built: Built, memory: Memory, settled: str) -> Iterator[Finding]:
-    """Feeds, each read where it or a file it could speak of changed."""
-    site = feeds.Site(built.publication, built.files, built.published, built.now, _durations(built))
-    rest = _digest(
-        settled, repr(built.published), *(f"{p} {m.size}" for p, m in sorted(built.files.items()))
-    )
-    entries: dict[str, list[str] | None] = {}
-    for path in sorted(built.files):
-        if not path.startswith("site/") or not feeds.is_feed(path):
-            continue
-        made = built.files[path]
-        # Pages of the archive never change, nor does what they speak of.
-        key = _digest("feed", path, made.sha256, rest if path.count("/") == 1 else settled)
-        found, entries[path] = memory.told(key, lambda made=made: _told(made, site))  # type: ignore[misc]
-        yield from (Finding(**one) for one in found)
-    yield from feeds.of_all(entries)
+# --- feeds -----------------------------------------------------------------------------------------
 
 
 def _told(made: Made, site: feeds.Site) -> tuple[list[dict[str, object]], list[str] | None]:

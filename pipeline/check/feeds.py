@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pipeline.check.finding import Finding, finding
 from pipeline.feeds.entries import atom_id
-from pipeline.identity import Identities
+from pipeline.identity import Identities, Identity
 from pipeline.model import Publication
 from pipeline.stage import Made
 
@@ -62,7 +62,7 @@ class Item:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Site:
     """What a feed is compared with: the files of the site by path, what was published, and the time."""
 
@@ -71,6 +71,11 @@ class Site:
     published: Identities
     now: datetime
     durations: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def identities(self) -> Mapping[str, Identity]:
+        """What each episode was published as, by the address of its page."""
+        return {one.url: one for one in self.published.episodes.values()}
 
 
 def is_feed(path: str) -> bool:
@@ -327,11 +332,11 @@ def _of_item(item: Item, site: Site, say: Any) -> Iterator[Finding]:
 
 def _known(url: str, site: Site) -> tuple[str, ...]:
     """The GUIDs under which the page at an address was published."""
-    for one in site.published.episodes.values():
-        if one.url == url:
-            guids = (one.guid, one.podcast_guid)
-            return (*guids, one.atom_guid, *map(atom_id, guids))
-    return ()
+    one = site.identities.get(url)
+    if one is None:
+        return ()
+    guids = (one.guid, one.podcast_guid)
+    return (*guids, one.atom_guid, *map(atom_id, guids))
 
 
 def _when(text: str) -> datetime | None:

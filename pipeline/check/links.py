@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 import re
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,26 +200,47 @@ def _target(page: str, href: str, base: str) -> tuple[str, str]:
     return f"site/{path}", unquote(fragment) if placed else ""
 
 
+def same(database: sqlite3.Connection, settled: Mapping[str, str]) -> frozenset[str]:
+    """The pages of the archive that hash to what they did when they were taken in; `settled` by name."""
+    rows = database.execute("SELECT name, key FROM pages")
+    return frozenset(name for name, key in rows if settled.get(name) == key)
+
+
 def read(
     database: sqlite3.Connection,
-    files: Mapping[str, str],
+    files: Mapping[str, tuple[str, str]],
+    settled: Mapping[str, str],
     pages: Iterable[str],
     page: Callable[[str], Page],
 ) -> None:
-    """Take in what the build is now: `files` by path with their hashes, `page` reads one of `pages`.
+    """Take in what the build is now: `page` reads one of `pages`.
 
     Pages that did not change are not read; links that lead to what changed are followed again.
+
+    files: the hash of each, and the page of the archive it belongs to, "" for none; those of pages that are the
+    `same` are left out. settled: what each page of the archive hashes to, by name.
     """
-    known = dict(database.execute("SELECT path, sha256 FROM files"))
-    touched = {path for path in {*known, *files} if known.get(path) != files.get(path)}
+    known = dict(_known(database, same(database, settled)))
+    database.execute("DELETE FROM pages")
+    database.executemany("INSERT INTO pages VALUES (?, ?)", settled.items())
+    nothing = ("", "")
+    touched = {
+        path
+        for path in {*known, *files}
+        if known.get(path, nothing)[0] != files.get(path, nothing)[0]
+    }
+    moved = (
+        (one[1], path) for path, one in files.items() if path not in touched and known[path] != one
+    )
+    database.executemany("UPDATE files SET page = ? WHERE path = ?", moved)
     if not touched:
         return
     database.execute("DELETE FROM touched")
     database.executemany("INSERT INTO touched VALUES (?)", ((path,) for path in touched))
     for table in ("files", "ids", "links"):
         database.execute(f"DELETE FROM {table} WHERE path IN (SELECT path FROM touched)")
-    there = [(path, files[path]) for path in sorted(touched) if path in files]
-    database.executemany("INSERT INTO files VALUES (?, ?)", there)
+    there = [(path, *files[path]) for path in sorted(touched) if path in files]
+    database.executemany("INSERT INTO files VALUES (?, ?, ?)", there)
     for path in pages:
         if path in touched:
             found = page(path)
@@ -237,6 +258,17 @@ def read(
         "   OR (fragment <> '' AND NOT EXISTS"
         "     (SELECT 1 FROM ids WHERE ids.path = links.target AND ids.id = links.fragment)))"
     )
+
+
+def _known(
+    database: sqlite3.Connection, but: Collection[str]
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """The files taken in before, but those of some pages of the archive."""
+    names = [name for (name,) in database.execute("SELECT DISTINCT page FROM files")]
+    for name in names:
+        if name not in but:
+            rows = database.execute("SELECT path, sha256 FROM files WHERE page = ?", (name,))
+            yield from ((path, (sha256, name)) for path, sha256 in rows.fetchall())
 
 
 def broken(database: sqlite3.Connection, slugs: Iterable[str]) -> Iterator[Finding]:

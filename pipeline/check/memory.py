@@ -14,7 +14,9 @@ from pipeline.errors import OutsideError
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS found (key TEXT PRIMARY KEY, findings TEXT) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, sha256 TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pages (name TEXT PRIMARY KEY, key TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (path TEXT PRIMARY KEY, sha256 TEXT, page TEXT) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS files_by_page ON files (page);
 CREATE TABLE IF NOT EXISTS ids (path TEXT, id TEXT, PRIMARY KEY (path, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS links (path TEXT, line INTEGER, href TEXT, target TEXT, fragment TEXT);
 CREATE INDEX IF NOT EXISTS links_by_path ON links (path);
@@ -23,6 +25,10 @@ CREATE TABLE IF NOT EXISTS broken (path TEXT, line INTEGER, href TEXT, target TE
 CREATE TABLE IF NOT EXISTS tried (href TEXT PRIMARY KEY, at TEXT, verdict TEXT, said TEXT) WITHOUT ROWID;
 CREATE TEMP TABLE touched (path TEXT PRIMARY KEY) WITHOUT ROWID;
 """
+
+
+_VERSION = 2
+"""Of the tables: a database that has others is made anew."""
 
 
 class Memory:
@@ -64,6 +70,18 @@ class Memory:
             self.database.execute("INSERT OR REPLACE INTO found VALUES (?, ?)", (key, kept))
         return json.loads(kept)
 
+    def gathered(self, key: str, find: Callable[[], Iterable[Finding]]) -> list[Finding]:
+        """What was found under this key in many things at once; what was found in each of them stays known, too."""
+        before, self._used = self._used, set()
+
+        def tell() -> dict[str, Any]:
+            found = [asdict(one) for one in find()]
+            return {"found": found, "keys": sorted(self._used - {key})}
+
+        told = self.told(key, tell)
+        self._used |= before | set(told["keys"])
+        return [Finding(**one) for one in told["found"]]
+
     def forget_the_rest(self) -> None:
         """Keep only what was asked for since it was opened: the publication as it is now."""
         stale = [(key,) for key in self._found if key not in self._used]
@@ -75,6 +93,11 @@ def _opened(file: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=OFF")
+        (version,) = database.execute("PRAGMA user_version").fetchone()
+        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if version != _VERSION and tables != (0,):
+            raise sqlite3.DatabaseError(f"its tables are of version {version}")
+        database.execute(f"PRAGMA user_version={_VERSION}")
         database.executescript(_SCHEMA)
     except BaseException:
         database.close()

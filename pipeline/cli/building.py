@@ -15,10 +15,11 @@ from pipeline.stage import Stage, chosen, installed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pipeline.check import Built, Finding
+    from pipeline.check import Built, Finding, Settled
     from pipeline.check.memory import Memory
     from pipeline.cli.terminal import Terminal
     from pipeline.runner import Desk, Report
+    from pipeline.store import SettledPage
 
 
 def slug_of(desk: Desk, name: str) -> str:
@@ -349,17 +350,28 @@ def _built(desk: Desk, report: Report) -> Built:
     from pipeline import identity
     from pipeline.check import Built
 
+    laid = desk.laid
     return Built(
         desk.root,
         desk.publication,
         desk.listings,
-        {one.path: one for made in desk.made.values() for one in made},
+        laid,
         {slug: one.sha256 for slug, one in desk.contents.sources.items()},
         desk.episode,
         identity.recorded(desk.root),
         desk.now,
         whole=not report.errors,
+        settled=[_settled(desk, page) for page in desk.made.pages.values()],
+        loose=laid.own,
     )
+
+
+def _settled(desk: Desk, page: SettledPage) -> Settled:
+    from pipeline.check import Settled
+    from pipeline.fingerprint import digest
+
+    key = digest(*(f"{name} {found}" for name, found in sorted(page.told.items())))
+    return Settled(page.name, key, desk.pages[page.name].listings, lambda: page.hashes)
 
 
 def tell_findings(session: Session, report: Report, found: list[Finding]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,14 +68,15 @@ def compared(
 
     if not snapshot.files:
         return [], []
-    old, new = Side(snapshot.files, desk.store.kept), Side(hashes(desk), desk.store.kept)
+    old, new = Side(snapshot.files, desk.store.kept), Side(desk.laid.hashes, partial(_now, desk))
     slugs = [one.slug for one in desk.listings if only in (None, one.slug)]
     return list(changes(old, new, slugs)), new_guids(old, new)
 
 
-def hashes(desk: Desk) -> dict[str, str]:
-    """What was made, by path below build/, as it hashes."""
-    return {one.path: one.sha256 for made in desk.made.values() for one in made}
+def _now(desk: Desk, digest: str) -> bytes | None:
+    """The bytes that hash so and were made, wherever they lie."""
+    kept = desk.store.kept(digest)
+    return desk.laid.read(digest) if kept is None else kept
 
 
 def told(change: Change) -> dict[str, Any]:

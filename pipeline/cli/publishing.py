@@ -154,11 +154,10 @@ def put_out(terminal: Terminal, desk: Desk) -> Deployed:
 
 def remember(session: Session, desk: Desk, sums: Sequence[Sums]) -> None:
     """Keep what was published now, and from which commit, for diff and verify."""
-    from pipeline.cli.comparing import hashes
     from pipeline.history import commit
     from pipeline.snapshot import Moment, Snapshot, take, taken
 
-    before, files = taken(desk.root), hashes(desk)
+    before, files = taken(desk.root), desk.laid.hashes
     if files == before.files and not sums:
         return
     now = Moment(session.now.isoformat(), commit(desk.root))
@@ -205,17 +204,19 @@ def _record(desk: Desk) -> None:
     """Remember what the world is about to know these episodes by."""
     from pipeline import identity, media
 
+    known = desk.remembered.episodes
     enclosures = {
         one.slug: desk.publication.link(heard.path)
         for one in desk.listings
-        if (heard := media.enclosure(desk.made["audio", one.slug]))
+        if not (one.slug in known and known[one.slug].enclosure)
+        and (heard := media.enclosure(desk.made["audio", one.slug]))
     }
-    known = identity.with_published(desk.remembered, desk.publication, desk.listings, enclosures)
-    identity.record(desk.root, known)
+    now = identity.with_published(desk.remembered, desk.publication, desk.listings, enclosures)
+    if now != desk.remembered:
+        identity.record(desk.root, now)
 
 
 def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
-    from pipeline.cli.comparing import hashes
     from pipeline.deploy import deploy
 
     terminal.begin("deploy", 1)
@@ -226,7 +227,7 @@ def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
             desk.root,
             {
                 path.removeprefix("site/"): digest
-                for path, digest in hashes(desk).items()
+                for path, digest in desk.laid.hashes.items()
                 if path.startswith("site/")
             },
             Progress(terminal, "deploy"),
