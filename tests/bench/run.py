@@ -15,6 +15,7 @@ from tests.bench.rows import Row, shown
 SUBJECTS = (
     "start",
     "feeds",
+    "archive",
     "ledger",
     "mailing",
     "mastering",
