@@ -116,6 +116,7 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
     from pipeline.model import Email
 
     email = publication.email or Email("")
+    root = os.fsencode(session.root).decode(errors="backslashreplace")
     transport = _transport(session.root, publication)
     stop = threading.Event()
     domain = mailbox(email.sender).domain if email.sender else ""
@@ -127,7 +128,7 @@ def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispat
         pace,
         hold=email.ambiguous == "hold" and not transport.repeatable,
         per_connection=email.limits.per_connection,
-        worker=f"{socket.gethostname()}:{session.root}",
+        worker=f"{socket.gethostname()}:{root}",
         signers=signers(os.environ, domain, email.dkim),
         bounces=email.bounces,
         exchanger=dns() if pace.servers else None,
