@@ -69,10 +69,13 @@ def catalogue(publication: Publication) -> tuple[SeriesEntry, ...]:
 
 
 def _years(listings: Sequence[Listing]) -> list[tuple[int, list[Listing]]]:
-    newest_first = reversed(listings)
-    return [
-        (year, list(found)) for year, found in groupby(newest_first, lambda one: one.published.year)
-    ]
+    """Each year once, newest first: around New Year an earlier moment may be dated later, in another time zone."""
+    newest_first = sorted(reversed(listings), key=_year, reverse=True)
+    return [(year, list(found)) for year, found in groupby(newest_first, _year)]
+
+
+def _year(listing: Listing) -> int:
+    return listing.published.year
 
 
 def entries(
