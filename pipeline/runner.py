@@ -424,7 +424,9 @@ class Desk:
             values = {name: self._value(name, subject, tools) for name in stage.parameters}
             try:
                 made = Artifacts(
-                    one if isinstance(one, Made) else self.store.keep(_artifact(stage, one))
+                    one
+                    if isinstance(one, Made)
+                    else self.store.keep(_artifact(stage, one), scratch)
                     for one in stage.function(**values)
                 )
             except SimulcastError:

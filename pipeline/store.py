@@ -156,8 +156,11 @@ class Store:
 
     # --- contents, by what they hash to
 
-    def keep(self, artifact: Artifact) -> Made:
-        """Take an artifact over; a file in the scratch folder is moved, any other is someone's own and is copied."""
+    def keep(self, artifact: Artifact, by_way_of: Path | None = None) -> Made:
+        """Take an artifact over; a file in the scratch folder is moved, any other is someone's own and is copied.
+
+        by_way_of: the scratch folder in which it is made whole; without one, there is one for it alone.
+        """
         content = artifact.content
         if isinstance(content, Path):
             with content.open("rb") as stream:
@@ -168,14 +171,31 @@ class Store:
                     file.parent.mkdir(parents=True, exist_ok=True)
                     _move(content, file)
                 else:
-                    write_whole(file, content)
+                    self._enter(file, content, by_way_of)
             return Made(artifact.path, digest, size, str(file))
         data = content.encode("utf-8") if isinstance(content, str) else content
         digest = hashlib.sha256(data).hexdigest()
         file = self._object(digest)
         if _size(file) != len(data):
-            write_whole(file, data)
+            self._enter(file, data, by_way_of)
         return Made(artifact.path, digest, len(data), str(file))
+
+    def _enter(self, file: Path, content: bytes | Path, scratch: Path | None) -> None:
+        """Write a file among the objects, all of it or nothing; half of one is swept with the scratch folder."""
+        if scratch is None:
+            with self.scratch() as folder:
+                self._enter(file, content, folder)
+            return
+        partial = scratch / f".{file.name}"
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(content, Path):
+                shutil.copyfile(content, partial)
+            else:
+                partial.write_bytes(content)
+            _move(partial, file)
+        except OSError as error:
+            raise OutsideError(f"{file} cannot be written: {error.strerror}") from error
 
     def kept(self, digest: str) -> bytes | None:
         """The bytes that hash so, if they are still here."""
@@ -209,7 +229,8 @@ class Store:
         shelf = hashlib.sha256(key.encode("utf-8")).hexdigest()
         found = self.recorded(_SHELF, [shelf], lambda used: True).get(shelf)
         if found is None:
-            found = Recorded(Artifacts(self.keep(one) for one in make()), "{}")
+            with self.scratch() as folder:
+                found = Recorded(Artifacts(self.keep(one, folder) for one in make()), "{}")
             self.record(_SHELF, shelf, *found)
         return found.made
 

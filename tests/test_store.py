@@ -67,6 +67,43 @@ def test_what_a_killed_run_had_under_way_is_swept_and_a_living_one_keeps_its_own
     assert not used.exists()
 
 
+DIES_WRITING = """
+import os, signal, sys
+from pathlib import Path
+from pipeline.stage import Artifact
+from pipeline.store import Store
+
+def die(event, _):
+    if event == "os.rename":  # the bytes are written, and not in their place
+        os.kill(os.getpid(), signal.SIGKILL)
+
+store, page = Store(Path(sys.argv[1])), Artifact("site/page.html", "<p>")
+mine = Artifact("site/picture.png", Path(sys.argv[1]) / "picture.png")
+how = {
+    "bytes": lambda: store.keep(page),
+    "the author's file": lambda: store.keep(mine),
+    "several": lambda: store.artifacts("key", lambda: [page, mine]),
+    "a file for a key": lambda: store("key", lambda to: to.write_bytes(b"sound")),
+}
+sys.addaudithook(die)
+how[sys.argv[2]]()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+@pytest.mark.parametrize("how", ["bytes", "the author's file", "several", "a file for a key"])
+def test_what_a_killed_run_had_half_written_is_swept(tmp_path: Path, how: str) -> None:
+    def left() -> list[Path]:
+        found = (tmp_path / ".simulcast").rglob("*")
+        return [file for file in found if file.is_file() and "records.db" not in file.name]
+
+    (tmp_path / "picture.png").write_bytes(b"drawn by hand")
+    run = subprocess.run([sys.executable, "-c", DIES_WRITING, tmp_path, how], check=False)
+    assert run.returncode == -signal.SIGKILL and len(left()) == 1
+    Store(tmp_path).close()
+    assert left() == []
+
+
 def test_a_file_that_cannot_be_put_in_its_place_leaves_nothing_half_done(tmp_path: Path) -> None:
     store = Store(tmp_path)
     made = store.keep(Artifact("site/page.html", "<p>"))
