@@ -20,6 +20,19 @@ _DATE_AND_TIME = re.compile(
 )
 
 
+PROSE = frozenset(
+    {"about", "closing", "copyright", "description", "image_alt", "notice", "opening", "summary"}
+)
+"""Keys of which the words may be on several lines."""
+
+_BREAKS = {
+    "\n": "a line feed",
+    "\r": "a carriage return",
+    "\t": "a tab",
+    "\u2028": "a line separator",
+    "\u2029": "a paragraph separator",
+}
+
 _ADAPTERS: dict[type, TypeAdapter[Any]] = {}
 
 
@@ -78,16 +91,22 @@ def refuse_bad_dates(
 
 
 def _refuse_control(value: Any, at: Location, where: str, line: Callable[[Location], int]) -> None:
-    """An escape like "\\u0007" brings in what no feed and no page may hold."""
+    """An escape like "\\u0007" brings in what no feed and no page may hold.
+
+    A title or a name stands on one line, in a mail header or a feed; prose may have several.
+    """
     if isinstance(value, str):
+        if value.isprintable():
+            return
+        prose = at[-1] in PROSE or at[0] == "waive"
+        refused = {"Cc", "Cs"} if prose else {"Cc", "Cs", "Zl", "Zp"}
+        allowed = "\n\t" if prose else ""
         for character in value:
-            if unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t":
-                raise AuthorError(
-                    where,
-                    line(at),
-                    f"{'.'.join(map(str, at))}: holds the control character U+{ord(character):04X}; delete it",
-                    code="E131",
-                )
+            if unicodedata.category(character) in refused and character not in allowed:
+                name = f"{'.'.join(map(str, at))}: holds"
+                found = _BREAKS.get(character) or f"the control character U+{ord(character):04X}"
+                mend = "write it on one line" if character in _BREAKS else "delete it"
+                raise AuthorError(where, line(at), f"{name} {found}; {mend}", code="E131")
     elif isinstance(value, Mapping):
         for key, inner in value.items():
             _refuse_control(inner, (*at, key), where, line)

@@ -64,6 +64,32 @@ def test_a_small_publication_is_read(tmp_path: Path) -> None:
             'title = "a\\u0007b"\nurl',
             ":1: title: holds the control character U+0007",
         ),
+        (
+            '"Small Letter by email"',
+            '"Small\\nLetter"',
+            ":17: lists.readers.title: holds a line feed",
+        ),
+        (
+            'name = "Small Letter"',
+            'name = "Small\\u2028Letter"',
+            ":7: series.name: holds a line sep",
+        ),
+        (
+            'name = "Ada Example"',
+            'name = "Ada\\tB"',
+            ":11: people.0.name: holds a tab; write it on one",
+        ),
+        (
+            'sender = "Small',
+            'sender = "\\r\\nSmall',
+            ":14: email.sender: holds a carriage return; wri",
+        ),
+        (
+            'owner = "Ada',
+            'owner = """Ada\nB"""#',
+            ":21: podcast.owner: holds a line feed; write it on",
+        ),
+        ('seeds = ["', 'seeds = ["\\u001b', ":18: lists.readers.seeds.0: holds the control char"),
         ('id = "ada"', 'id = "../ada"', ':10: id: "../ada" must be letters, digits'),
         ("[lists.readers]", '[lists."rea ders"]', 'a list is named "rea ders"'),
         ("[narration]", "[audio]\nbitrate = 97\n[narration]", "audio.bitrate: 97 is none of MP3's"),
@@ -75,6 +101,18 @@ def test_settings_that_are_wrong_are_named(
 ) -> None:
     assert before in SETTINGS
     assert said in settings_refusal(tmp_path, SETTINGS.replace(before, after, 1))
+
+
+def test_prose_may_have_several_lines(tmp_path: Path) -> None:
+    lines = '"""One line,\nand another."""'
+    settings = SETTINGS.replace('"A letter as small as can be."', lines).replace(
+        'id = "ada"', f'id = "ada"\nabout = {lines}'
+    )
+    summary = "|\n  One line,\n  and another.\nwaive:\n  E105: >\n    since it\n    is so"
+    small(tmp_path, settings, e01_first=front_matter(summary=summary) + BODY)
+    publication, contents = opened(tmp_path)
+    assert publication.description == publication.people[0].about == "One line,\nand another."
+    assert contents.sources["01-first"].listing.summary == "One line,\nand another.\n"
 
 
 def test_all_faults_of_the_settings_are_told_at_once(tmp_path: Path) -> None:
@@ -121,6 +159,13 @@ def test_a_folder_without_a_publication_says_what_to_do(tmp_path: Path) -> None:
         ("---\n? [a, b]\n: c\n---\nx", ':2: front matter is written as "key: value" lines'),
         ("---\ntitle: " + "[" * 5_000 + "]" * 5_000 + "\n---\nx", "the front matter"),
         (front_matter(subtitle='"a\\x07b"') + BODY, "subtitle: holds the control character U+0007"),
+        (front_matter(title="A\\nB") + BODY, ":3: title: holds a line feed; write it on one line"),
+        (front_matter(title="A\\u2029B") + BODY, ":3: title: holds a paragraph separator; write"),
+        (
+            front_matter(subtitle="|\n  A\n  B") + BODY,
+            "subtitle: holds a line feed; write it on one",
+        ),
+        (front_matter(guests='["Ada\\nB"]') + BODY, "guests.0: holds a line feed; write it on one"),
         (front_matter(published="0001-01-01T00:00:00Z") + BODY, ":4: published"),
         (front_matter(keywords="a, b") + BODY, 'keywords: "a, b" is no list; write [a, b]'),
     ],
