@@ -35,8 +35,8 @@ PATIENCE = 30.0
 class Database:
     """The rows, and each change to them in one transaction.
 
-    Every method raises OutsideError where the database is locked, away or out of disk, and SimulcastError where it is
-    broken; neither repeats a row.
+    Every transaction raises OutsideError where the database is locked, away or out of disk, and SimulcastError where it
+    is broken; neither repeats a row.
     """
 
     secret: bytes
