@@ -12,7 +12,7 @@ from lxml import etree
 from sqlalchemy import select
 
 from pipeline.cli import main
-from pipeline.delivery import people, private
+from pipeline.delivery import forgetting, private
 from pipeline.delivery.database import Database
 from pipeline.delivery.tables import private_feeds
 from pipeline.feeds.about import XHTML
@@ -63,7 +63,7 @@ def test_a_token_is_revoked_and_the_next_one_is_another(ledger: Database) -> Non
 def test_who_is_forgotten_has_no_private_feed(ledger: Database) -> None:
     subscribed(ledger, [ADA])
     token = private.token(ledger, ADA, NOW)
-    people.forget(ledger, ADA, NOW)
+    forgetting.forget(ledger, ADA, NOW)
     assert private.holder(ledger, token) is None
 
 

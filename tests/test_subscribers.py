@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from pipeline.delivery import people, subscriptions
+from pipeline.delivery import forgetting, people, subscriptions
 from pipeline.delivery.addresses import AddressError
 from pipeline.delivery.asking import may_be_asked
 from pipeline.delivery.database import Database
@@ -130,8 +130,8 @@ def test_who_is_forgotten_is_nowhere_in_the_database(ledger: Database) -> None:
     number = planned(ledger, 2)
     one = readers(2)[0]
     people.add(ledger, "readers", [Entry(one, "Rita Reader", {"city": "Oslo"})], NOW)
-    assert people.forget(ledger, one.upper(), NOW)
-    assert not people.forget(ledger, one, NOW)
+    assert forgetting.forget(ledger, one.upper(), NOW)
+    assert not forgetting.forget(ledger, one, NOW)
     with ledger.transaction() as connection:
         held = "".join(
             repr(row)
@@ -146,7 +146,7 @@ def test_who_is_forgotten_is_nowhere_in_the_database(ledger: Database) -> None:
 
 def test_no_import_brings_back_who_is_forgotten_but_their_own_wish_does(ledger: Database) -> None:
     subscribed(ledger, [ADA])
-    people.forget(ledger, ADA, NOW)
+    forgetting.forget(ledger, ADA, NOW)
     assert imported(ledger, "ADA@example.org\nbob@example.org\n").subscribers == Added(
         1, forgotten=1
     )

@@ -318,12 +318,12 @@ def feed(session: Session, address: str, revoke: bool) -> None:
 @everywhere
 def forget(session: Session, address: str) -> None:
     """Erase an address and all that is known of its owner, everywhere; no import brings it back."""
-    from pipeline.delivery import people
+    from pipeline.delivery import forgetting
     from pipeline.delivery.addresses import normalised
     from pipeline.delivery.erasing import erase
 
     with ledger(session) as book:
-        was_known = people.forget(book, address, session.now)
+        was_known = forgetting.forget(book, address, session.now)
     erase(session.root / OUTBOX, normalised(address))
     click.echo(
         "Forgotten, on every list; what was mailed is kept as bare numbers."

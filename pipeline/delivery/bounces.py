@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pipeline.delivery.addresses import without_addresses
+from pipeline.delivery.database import Database
 from pipeline.delivery.edition import one_line
 from pipeline.delivery.ledger import returned
 from pipeline.delivery.severity import STATUS, severity
 from pipeline.delivery.tags import Tag, read
-
-if TYPE_CHECKING:
-    from pipeline.delivery.database import Database
 
 Kind = Literal["hard", "soft", "policy", "complaint", "unsubscribe", "delayed", "nothing"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 from sqlalchemy import (
@@ -28,8 +28,13 @@ from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
 from pipeline.delivery.tables import VERSION, metadata, settings, versions
 from pipeline.errors import OutsideError, SimulcastError
 
+_T = TypeVar("_T")
+
 PATIENCE = 30.0
 """Seconds to wait for a database that others use."""
+
+AT_ONCE = 500
+"""How many stand in one query; databases limit the parameters of a statement."""
 
 
 class Database:
@@ -135,6 +140,12 @@ class Database:
                 f"this Simulcast knows version {VERSION}: update the older of them"
             )
         return str(kept)
+
+
+def portions(whole: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Some at a time, as many as stand in one query."""
+    for start in range(0, len(whole), AT_ONCE):
+        yield whole[start : start + AT_ONCE]
 
 
 def engine_at(where: Path | str, patience: float = PATIENCE) -> Engine:

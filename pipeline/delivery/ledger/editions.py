@@ -212,7 +212,7 @@ def round_of(book: Database, number: int) -> int:
 
 
 def change(connection: Connection, number: int, of: Sequence[str] = (), **values: Any) -> int:
-    """Set what an edition says of itself, if its state is one of these; how many it is."""
+    """Set columns of an edition, where its state is one of these, if any are given; how many rows were changed."""
     query = update(editions).where(editions.c.id == number)
     if of:
         query = query.where(editions.c.state.in_(of))

@@ -1,4 +1,4 @@
-"""Lanes: each address goes by the one of its provider, and each lane at its pace, and all of them at that of all."""
+"""Lanes: by which of them an address goes, and how many messages each may carry now."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql import ColumnElement
 
-from pipeline.delivery.database import Database
+from pipeline.delivery.database import Database, portions
 from pipeline.delivery.ledger.audience import chosen
 from pipeline.delivery.pace import Pace, Paces
-from pipeline.delivery.people import portions
 from pipeline.delivery.tables import days, editions, exchanges, lanes
 
 REMEMBERED = 7 * 86_400
