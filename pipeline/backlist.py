@@ -69,10 +69,14 @@ def catalogue(publication: Publication) -> tuple[SeriesEntry, ...]:
 
 
 def _years(listings: Sequence[Listing]) -> list[tuple[int, list[Listing]]]:
+    """Each year once, newest first: around New Year an earlier moment may be dated later, in another time zone."""
     newest_first = reversed(listings)
-    return [
-        (year, list(found)) for year, found in groupby(newest_first, lambda one: one.published.year)
-    ]
+    by_year = sorted(newest_first, key=_year, reverse=True)
+    return [(year, list(found)) for year, found in groupby(by_year, _year)]
+
+
+def _year(listing: Listing) -> int:
+    return listing.published.year
 
 
 def entries(

@@ -21,7 +21,7 @@ def begin(folder: Path, now: datetime) -> None:
     """
     if (folder / "content").exists():
         raise SimulcastError(f"{folder} has a content/ already; nothing was written")
-    title = folder.name.replace("-", " ").replace("_", " ").strip().title() or "My Letter"
+    title = _title(folder.name) or "My Letter"
     write_whole(folder / "content" / "publication.toml", _settings(title).encode("utf-8"))
     write_whole(folder / "content" / "artwork" / "cover.png", _cover(title))
     write_whole(
@@ -29,6 +29,12 @@ def begin(folder: Path, now: datetime) -> None:
     )
     write_whole(folder / ".gitignore", b"/build/\n/.simulcast/\n")
     (folder / "audio").mkdir(exist_ok=True)
+
+
+def _title(name: str) -> str:
+    """The name of a folder as a title: what cannot be shown, a hyphen and a low line are blanks."""
+    shown = (" " if c in "-_" or not c.isprintable() else c for c in name)
+    return " ".join("".join(shown).split()).title()
 
 
 def _settings(title: str) -> str:

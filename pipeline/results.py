@@ -58,6 +58,19 @@ class Results(MutableMapping[Key, Artifacts]):
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
+    def fill(self, known: Mapping[Key, Artifacts]) -> None:
+        """What was made before, where nothing else is at hand."""
+        self._own = {**known, **self._own}
+
+    def all(self) -> dict[Key, Artifacts]:
+        """Everything, settled or not: to be kept when the store is closed."""
+        found = dict(self._own)
+        for page in self.pages.values():
+            for stage in self._stages:
+                for subject, made in self._of_page(page, stage).items():
+                    found[stage, subject] = made
+        return found
+
     def own(self) -> Iterator[Key]:
         """Those that were looked at in this run, one by one."""
         return (key for key in self._own if key[1] not in self._page_of)

@@ -347,12 +347,12 @@ class Desk:
 
     def take_settled(self) -> list[SettledPage]:
         """Know the pages of which nothing is to be made, without a look at each result of each episode."""
-        found = self.store.settled(self._keys, self.unchanged)
-        for name, page in found.items():
-            self.made.take(page, [one.slug for one in self.pages[name].listings])
-            for what, fingerprint in page.told.items():
-                self._fingerprints.setdefault(what, {})[name] = fingerprint
-        return list(found.values())
+        if not self.made.pages:
+            for name, page in self.store.settled(self._keys, self.unchanged).items():
+                self.made.take(page, [one.slug for one in self.pages[name].listings])
+                for what, fingerprint in page.told.items():
+                    self._fingerprints.setdefault(what, {})[name] = fingerprint
+        return list(self.made.pages.values())
 
     def settle(self) -> None:
         """Remember the full pages of which all was made or found in this run."""

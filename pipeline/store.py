@@ -283,7 +283,7 @@ class Store:
             stat = file.stat()
         except (FileNotFoundError, NotADirectoryError):
             return ""
-        key = str(file)
+        key = os.fsencode(file)  # a folder's name need not be text that UTF-8 can hold
         row = self._execute(
             "SELECT size, mtime, sha256 FROM hashes WHERE path = ?", (key,)
         ).fetchone()

@@ -18,7 +18,7 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner, Result
 
-from pipeline import identity
+from pipeline import config, identity
 from pipeline.cli import COMMANDS, main
 from pipeline.stage import installed
 from tests.publications import BODY, SETTINGS, front_matter, small, write
@@ -486,3 +486,59 @@ def test_a_language_that_no_voice_reads_is_published_without_one(tmp_path: Path)
     assert not (tmp_path / "build/site/audio").exists()
     (message,) = mailbox.Maildir(tmp_path / "build/outbox")
     assert str(make_header(decode_header(message["Subject"]))) == "الذهب 🥇 & <b>"
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+STRICT = {"PYTHONIOENCODING": "utf-8:strict"}
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="names are UTF-8 on this system")
+
+
+def ran(where: Path, more: dict[str, str], *words: str) -> subprocess.CompletedProcess[bytes]:
+    """A command in a process of its own, begun in a publication's folder."""
+    there = {**os.environ, "PWD": str(where), **more}
+    command = [*SIMULCAST, *words, "--now", NOW]
+    return subprocess.run(command, cwd=where, env=there, capture_output=True, check=False)
+
+
+@LINUX
+@pytest.mark.parametrize(
+    ("name", "more"),
+    [("Bücher".encode(), ASCII), ("Bücher".encode("latin-1"), STRICT)],
+    ids=["letters beyond ASCII in a locale without them", "a name that is not UTF-8"],
+)
+def test_a_publication_may_lie_in_a_folder_of_any_name(
+    tmp_path: Path, name: bytes, more: dict[str, str]
+) -> None:
+    text = front_matter() + BODY + "\n![Grey](größe.png)\n"
+    root = small(tmp_path / os.fsdecode(name), e01_first=text)
+    shutil.copy(root / "content/artwork/cover.png", root / "content/01-first/größe.png")
+    plain = small(tmp_path / "plain", e01_first=text)
+    shutil.copy(root / "content/artwork/cover.png", plain / "content/01-first/größe.png")
+    assert ran(plain, {}, "publish", "--yes").returncode == 0
+
+    for words in (["check"], ["publish", "--yes"], ["subscribers", "list"], ["schedule", "cron"]):
+        result = ran(root, more, *words)
+        assert result.returncode == 0, result.stderr.decode(errors="replace")
+    assert name in result.stdout
+    assert tree(root / "build/site") == tree(plain / "build/site")
+
+
+@LINUX
+def test_a_python_that_will_not_read_names_as_utf8_is_told_of(tmp_path: Path) -> None:
+    code = "from pipeline.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", code, "stages"],
+        env={**os.environ, **ASCII},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 3
+    assert "names of files are read as ascii" in result.stderr
+    assert "LC_ALL=C.UTF-8" in result.stderr
+
+
+def test_a_title_is_made_of_what_can_be_shown_of_a_folders_name(tmp_path: Path) -> None:
+    folder = tmp_path / "small\n-- \x07letter"
+    assert CliRunner().invoke(main, ["new", "publication", str(folder)]).exit_code == 0
+    assert config.publication(folder).title == "Small Letter"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.cli import main
@@ -54,6 +55,22 @@ def test_an_import_says_how_many_were_added_and_which_refused(tmp_path: Path) ->
     assert result.exit_code == 1
     assert result.stdout == "readers: 3 added, 1 refused: line 4.\n"
     assert "in.csv:4: " in result.stderr and "bad" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "rows", ["", "email\n", "name,email\n", "\n \n\n", "email\n\n,,\n"], ids=repr
+)
+def test_an_import_of_nobody_is_told_and_changes_nothing(tmp_path: Path, rows: str) -> None:
+    small(tmp_path)
+    subscribers(tmp_path, "add", "a@example.org")
+    before = subscribers(tmp_path, "export").stdout
+    file, report = write(tmp_path, "in.csv", rows), tmp_path / "refused.csv"
+    for more in ([], ["--json"], ["--report", str(report)]):
+        result = subscribers(tmp_path, "import", str(file), *more)
+        assert result.exit_code == 1
+        assert f"{file}: holds nobody; write an address a line" in result.output
+        assert "added" not in result.output
+    assert subscribers(tmp_path, "export").stdout == before and not report.exists()
 
 
 def test_an_import_writes_every_refused_row_into_a_report(tmp_path: Path) -> None:

@@ -896,6 +896,25 @@ def test_who_turns_to_newer_pages_comes_to_the_newest(full: World, count: int) -
     assert [one for tree in back for one in names(tree)] == titles(range(count, 0, -1))
 
 
+def test_a_year_is_one_section_whatever_the_time_zones_around_new_year(full: World) -> None:
+    written = (
+        "2025-12-31T20:00:00+00:00",
+        "2026-01-01T00:30:00+03:00",  # 21:30 in Greenwich
+        "2025-12-31T22:00:00+00:00",
+        "2026-01-01T00:45:00+02:00",  # 22:45 in Greenwich
+        "2025-12-31T23:00:00+00:00",
+        "2026-01-01T08:00:00+00:00",
+    )
+    dated = tuple(
+        replace(one, published=datetime.fromisoformat(when))
+        for one, when in zip(many(len(written)), written, strict=True)
+    )
+    made = {one.path: content(one) for one in around(full, {}, episodes=dated)}
+    tree = parsed(made["site/archive/index.html"])
+    assert tree.xpath("//section[@class='year']/h2/@id") == ["y2026", "y2025"]
+    assert names(tree) == titles((6, 4, 2, 5, 3, 1))
+
+
 def test_one_more_episode_leaves_everything_that_is_full_as_it_was(full: World) -> None:
     before = listed(paged(full), 2)
     for count in range(3, 9):

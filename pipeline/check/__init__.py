@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -273,7 +274,8 @@ class _Look:
         if path not in self._trees:
             self._trees.clear()
             parser = etree.HTMLParser(encoding="utf-8", huge_tree=True)
-            self._trees[path] = etree.parse(self._built.files[path].file, parser)
+            file = os.fsencode(self._built.files[path].file)
+            self._trees[path] = etree.parse(file, parser)
         return self._trees[path]
 
     # --- feeds

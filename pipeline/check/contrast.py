@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 ENOUGH, ENOUGH_LARGE = 4.5, 3.0
@@ -67,8 +69,9 @@ def _own_words(element: Any) -> bool:
     return any(text.strip("\u00a0\u200b\u034f\u2007 \n\t") for text in own)
 
 
-def declarations(style: str) -> dict[str, str]:
-    """What a style attribute declares, the important winning over the rest."""
+@lru_cache(maxsize=4096)
+def declarations(style: str) -> Mapping[str, str]:
+    """What a style attribute declares, the important winning over the rest; a theme has few, on very many elements."""
     import tinycss2  # type: ignore[import-untyped]
 
     found: dict[str, tuple[bool, str]] = {}
@@ -80,7 +83,7 @@ def declarations(style: str) -> dict[str, str]:
     return {name: value for name, (_, value) in found.items()}
 
 
-def _look(element: Any, declared: dict[str, str], above: Look) -> Look:
+def _look(element: Any, declared: Mapping[str, str], above: Look) -> Look:
     ink = _colour(declared.get("color", ""))
     paper = _colour(declared.get("background-color", "")) or _colour(declared.get("background", ""))
     paper = paper or _colour(element.get("bgcolor", ""))
@@ -97,6 +100,7 @@ def _number(text: str) -> bool:
     return text.replace(".", "", 1).isdecimal()
 
 
+@lru_cache(maxsize=1024)
 def _colour(text: str) -> tuple[float, float, float] | None:
     """An opaque colour, wherever in a value it stands; None where there is none."""
     from tinycss2.color3 import parse_color  # type: ignore[import-untyped]
@@ -131,15 +135,19 @@ def dark(html: str) -> str:
 
 
 def _dark_rules(html: str) -> str:
-    import re
+    styles = re.findall(r"(?s)<style[^>]*>(.*?)</style>", html)
+    return "\n".join(filter(None, map(_in_the_dark, styles)))
 
+
+@lru_cache(maxsize=64)
+def _in_the_dark(style: str) -> str:
+    """What a style sheet says for readers in the dark alone."""
     import tinycss2
 
     found = []
-    for style in re.findall(r"(?s)<style[^>]*>(.*?)</style>", html):
-        for rule in tinycss2.parse_stylesheet(style, skip_comments=True, skip_whitespace=True):
-            if rule.type == "at-rule" and rule.lower_at_keyword == "media" and rule.content:
-                asked = tinycss2.serialize(rule.prelude).replace(" ", "")
-                if "prefers-color-scheme:dark" in asked:
-                    found.append(tinycss2.serialize(rule.content))
+    for rule in tinycss2.parse_stylesheet(style, skip_comments=True, skip_whitespace=True):
+        if rule.type == "at-rule" and rule.lower_at_keyword == "media" and rule.content:
+            asked = tinycss2.serialize(rule.prelude).replace(" ", "")
+            if "prefers-color-scheme:dark" in asked:
+                found.append(tinycss2.serialize(rule.content))
     return "\n".join(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -113,7 +114,7 @@ def _xml(made: Made, site: Site, say: Any, found: list[Finding]) -> list[Item] |
 
     parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True)
     try:
-        root = etree.parse(made.file, parser).getroot()
+        root = etree.parse(os.fsencode(made.file), parser).getroot()
     except etree.XMLSyntaxError as error:
         message = f"is not well-formed: {error.msg}"
         found.append(

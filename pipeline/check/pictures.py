@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def fault(file: Path) -> str:
 
     try:
         parser = etree.XMLParser(resolve_entities=False, no_network=True)
-        drawing = etree.parse(file, parser).getroot()
+        drawing = etree.parse(os.fsencode(file), parser).getroot()
     except (etree.XMLSyntaxError, OSError):
         return "is not a picture"
     if etree.QName(drawing).localname != "svg":

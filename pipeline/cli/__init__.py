@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import os
 import sys
 from importlib.metadata import entry_points
 from typing import Any, NoReturn
@@ -54,6 +56,8 @@ COMMANDS = {name: place for section in SECTIONS.values() for name, place in sect
 
 OUTSIDE = 3
 
+UTF8 = "PYTHONUTF8"
+
 
 class Commands(click.Group):
     """Our own commands, then one for every installed stage."""
@@ -98,8 +102,11 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Run a command; what we refuse is said in one place, and sets the exit code."""
-        words = next(iter(args), None) or extra.get("args") or sys.argv[1:]
+        given = next(iter(args), None) or extra.get("args")
+        words = given or sys.argv[1:]
         try:
+            if given is None:
+                _take_any_name()
             return super().main(*args, **extra)
         except SimulcastError as error:
             _refuse(error, "--json" in words)
@@ -109,6 +116,24 @@ class Commands(click.Group):
             _refuse(
                 OutsideError(f"{error.filename or 'a file'}: {error.strerror}"), "--json" in words
             )
+
+
+def _take_any_name() -> None:
+    """Read names of files as UTF-8, as episodes write them, whatever the locale; print those that are not as they are.
+
+    Begins the command again in Python's UTF-8 mode where it must. Raises OutsideError where Python does not heed that.
+    """
+    encoding = sys.getfilesystemencoding()
+    if encoding == "utf-8":
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")
+        return
+    if os.environ.get(UTF8) == "1":
+        raise OutsideError(
+            f"names of files are read as {encoding} here, and episodes write them in UTF-8; "
+            "set LC_ALL=C.UTF-8, or start Python without -E, -I and -X utf8=0"
+        )
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, UTF8: "1"})
 
 
 def _refuse(error: SimulcastError, as_json: bool) -> NoReturn:

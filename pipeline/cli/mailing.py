@@ -118,6 +118,7 @@ def dispatch(session: Session, publication: Publication, book: Database) -> Disp
     from pipeline.model import Email
 
     email = publication.email or Email("")
+    root = os.fsencode(session.root).decode(errors="backslashreplace")
     transport = _transport(session.root, publication)
     stop = threading.Event()
     domain = mailbox(email.sender).domain if email.sender else ""
@@ -129,7 +130,7 @@ def dispatch(session: Session, publication: Publication, book: Database) -> Disp
         pace,
         hold=email.ambiguous == "hold" and not transport.repeatable,
         per_connection=email.limits.per_connection,
-        worker=f"{socket.gethostname()}:{session.root}",
+        worker=f"{socket.gethostname()}:{root}",
         signers=signers(os.environ, domain, email.dkim),
         bounces=email.bounces,
         exchanger=dns() if pace.servers else None,

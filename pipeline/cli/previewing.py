@@ -120,7 +120,7 @@ class Workshop:
                 desk, [one.slug for one in desk.listings], (*SHOWN, "backlist", LOOKS)
             )
             report = run(desk, None, stages)
-            self._made = dict(desk.made)
+            self._made = desk.made.all()
         finally:
             desk.close()
         return Build(
@@ -139,7 +139,7 @@ class Workshop:
         """Load what the first saved word needs: the stages' libraries, and the templates they fill."""
         desk = self._open()
         try:
-            desk.made.update(self._made)
+            desk.made.fill(self._made)
             for listing in desk.listings[-1:]:
                 for stage in at_once(desk.stages)[0]:
                     if (stage.name, listing.slug) in desk.made:
@@ -180,13 +180,12 @@ class Workshop:
         yield from (str(error) for error in desk.contents.errors.values())
         for slug in wanted:
             yield from map(str, run(desk, slug, stages).errors)
-        for key, made in self._made.items():
-            desk.made.setdefault(key, made)
+        desk.made.fill(self._made)
         if all(
             (name, one.slug) in desk.made for name in self._dressed(desk) for one in desk.listings
         ):
             yield from map(str, run(desk, None, [desk.stages[LOOKS]]).errors)
-        self._made = dict(desk.made)
+        self._made = desk.made.all()
 
     def _dressed(self, desk: Desk) -> list[str]:
         """What the looks are made of that is made of each episode."""
@@ -238,9 +237,11 @@ def _known(desk: Desk) -> dict[tuple[str, str], Artifacts]:
     from pipeline.why import why
 
     stages = [one for one in desk.stages.values() if one.per == "episode"]
+    desk.take_settled()
     for listing in desk.listings:
-        list(why(desk, stages, listing.slug))
-    return dict(desk.made)
+        if not desk.made.settled(listing.slug):
+            list(why(desk, stages, listing.slug))
+    return desk.made.all()
 
 
 def at_once(

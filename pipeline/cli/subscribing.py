@@ -187,6 +187,10 @@ def import_(
             )
     except UnicodeDecodeError as error:
         raise AuthorError(str(file), None, f"is not UTF-8 (byte {error.start})") from None
+    if not found.rows:
+        raise AuthorError(
+            str(file), None, 'holds nobody; write an address a line, below the heading "email"'
+        )
     if report is not None:
         _report(report, found.refused)
     if session.json:

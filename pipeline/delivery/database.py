@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -178,7 +179,7 @@ def durable(path: Path, patience: float = PATIENCE) -> Engine:
     except OSError as error:
         raise OutsideError(f"the ledger {path} cannot be opened: {error.strerror}") from error
     url = URL.create(
-        "sqlite", database=f"file:{quote(str(path))}", query={"mode": "rw", "uri": "true"}
+        "sqlite", database=f"file:{quote(os.fsencode(path))}", query={"mode": "rw", "uri": "true"}
     )
     engine = create_engine(url, connect_args={"timeout": patience}, hide_parameters=True)
 

@@ -32,10 +32,11 @@ AT_ONCE = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What came of an import: each refused row by its line and why, never by its address."""
+    """What came of an import: each refused row by its line and why, never by its address; rows: all that there were."""
 
     subscribers: Added
     refused: tuple[tuple[int, str], ...]
+    rows: int
 
 
 def import_csv(
@@ -56,10 +57,11 @@ def import_csv(
     """
     refused: list[tuple[int, str]] = []
     rows = _good(_written_rows(file, frozenset(map(str.casefold, attributes))), name, refused)
-    added = Added()
+    added, taken = Added(), 0
     while some := list(islice(rows, AT_ONCE)):
         added += _put(book, name, some, at, consent)
-    return Imported(added, tuple(refused))
+        taken += len(some)
+    return Imported(added, tuple(refused), taken + len(refused))
 
 
 def _put(

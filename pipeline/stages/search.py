@@ -101,7 +101,11 @@ def _pagefind() -> Iterator[Callable[..., dict[str, Any]]]:
     command = [str(get_executable()), "--service"]
     try:
         running = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={},  # a stage takes nothing from there, and Pagefind ends where a value is not UTF-8
         )
     except OSError as error:
         raise OutsideError(f"{command[0]} cannot be run: {error.strerror}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +82,9 @@ def notes(site: Path, listing: Listing) -> str:
     if not feed.is_file():
         return ""
     try:
-        for _, item in etree.iterparse(feed, tag="item", resolve_entities=False, no_network=True):
+        for _, item in etree.iterparse(
+            os.fsencode(feed), tag="item", resolve_entities=False, no_network=True
+        ):
             if (item.findtext("guid") or "") == (listing.podcast_guid or listing.guid):
                 return item.findtext(ENCODED) or item.findtext("description") or ""
             item.clear()
