@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from pipeline.delivery.ledger import Ledger
+    from pipeline.delivery.database import Database
     from tests.databases import Server
 
 
@@ -54,9 +54,9 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
 
 
 @pytest.fixture
-def ledger(database: Path | str) -> Iterator[Ledger]:
+def ledger(database: Path | str) -> Iterator[Database]:
     """An empty ledger, on each database."""
-    from pipeline.delivery.ledger import Ledger
+    from pipeline.delivery.database import Database
 
-    with Ledger.open(database) as found:
+    with Database.open(database) as found:
         yield found

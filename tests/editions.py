@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from pipeline.delivery import people
+from pipeline.delivery.database import Database
 from pipeline.delivery.edition import Edition, edition
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.ledger import editions
 from pipeline.delivery.message import Message
+from pipeline.delivery.pace import UNLIMITED, Paces
 from pipeline.delivery.people import Added, Entry
 from pipeline.delivery.sender import Clock, Dispatch
 from pipeline.delivery.tokens import Tokens
@@ -63,14 +65,25 @@ def readers(count: int) -> list[str]:
     return [f"reader{n:04}@example.org" for n in range(count)]
 
 
-def subscribed(book: Ledger, addresses: Iterable[str], name: str = "readers") -> Added:
+def subscribed(book: Database, addresses: Iterable[str], name: str = "readers") -> Added:
     return people.add(book, name, map(Entry, addresses), NOW)
 
 
-def planned(book: Ledger, count: int) -> int:
+def plan(
+    book: Database, edition: Edition, seeds: Iterable[str], at: datetime, paces: Paces = UNLIMITED
+) -> int | None:
+    """Freeze an edition and let it out at once; its number, or None if it is for nobody."""
+    number = editions.freeze(book, edition, seeds, at)
+    if not editions.start(book, number, paces):
+        return None
+    editions.run(book, number)
+    return number
+
+
+def planned(book: Database, count: int) -> int:
     """The number of an edition for so many readers, let out."""
     subscribed(book, readers(count))
-    number = book.plan(frozen(), (), NOW)
+    number = plan(book, frozen(), (), NOW)
     assert number is not None
     return number
 
@@ -125,6 +138,6 @@ class Answering:
             yield answer
 
 
-def dispatch(transport: Any, book: Ledger, time: Time | None = None, **more: Any) -> Dispatch:
+def dispatch(transport: Any, book: Database, time: Time | None = None, **more: Any) -> Dispatch:
     clock = time or Time()
     return Dispatch(transport, Tokens(book.secret), Clock(clock.now, clock.wait), **more)

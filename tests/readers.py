@@ -24,8 +24,8 @@ from click.testing import CliRunner
 from pipeline import config
 from pipeline.cli import main
 from pipeline.delivery import people
+from pipeline.delivery.database import Database
 from pipeline.delivery.erasing import erase
-from pipeline.delivery.ledger import Ledger
 from pipeline.delivery.maildir import Maildir
 from pipeline.web.app import site
 from pipeline.web.office import Desk
@@ -71,7 +71,7 @@ class Letter:
     """The publication's service as it runs, with its ledger and its outbox at hand; `now` can be moved."""
 
     root: Path
-    book: Ledger
+    book: Database
     served: Running
     desk: Desk
     service: Service
@@ -148,7 +148,7 @@ def serving(root: Path, limits: Limits | None = None, **options: Any) -> Iterato
     publication = config.publication(root)
     events, time = Events(), {"now": NOW}
     outbox = root / "build/outbox"
-    with Ledger.open(root / ".simulcast/ledger.db") as book:
+    with Database.open(root / ".simulcast/ledger.db") as book:
         pages = Pages(root, publication)
 
         def erased(address: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.delivery import people
+from pipeline.delivery import forgetting, people
 from pipeline.delivery.tokens import Tokens
 from pipeline.errors import OutsideError
 from pipeline.web.office import PER_ADDRESS
@@ -223,7 +223,7 @@ def known_in_every_way(letter: Letter) -> dict[str, str]:
         confirmed(letter, f"{name}@example.org")
     letter.subscribe("unconfirmed@example.org")
     people.remove(letter.book, "readers", "unsubscribed@example.org", NOW)
-    people.forget(letter.book, "forgotten@example.org", NOW)
+    forgetting.forget(letter.book, "forgotten@example.org", NOW)
     with letter.book.transaction() as connection:
         (number,) = people.ids_of(connection, ["suppressed@example.org"])
         people.suppress(connection, number, "bounced", "550", NOW)

@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from pipeline.delivery import people
 from pipeline.delivery.bounces import Understood, take_in, understood
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
+from pipeline.delivery.ledger import audience
+from pipeline.delivery.ledger.sums import reasons, sums_of
 from pipeline.delivery.message import Letters, Message, Recipient
 from pipeline.delivery.sender import send
 from pipeline.delivery.severity import severity
 from pipeline.delivery.tags import Tag, tag
 from pipeline.delivery.transport import Outcome
-from tests.editions import NOW, Answering, dispatch, frozen, planned, subscribed
+from tests.editions import NOW, Answering, dispatch, frozen, plan, planned, subscribed
 
 REPORT = """\
 From: MAILER-DAEMON@mx.example.org
@@ -98,7 +100,7 @@ Return-Path: <{to}>
 """
 
 
-def letter(book: Ledger, number: int, subscriber: int) -> Message:
+def letter(book: Database, number: int, subscriber: int) -> Message:
     letters = Letters(frozen(), number, book.secret, bounces="bounces@ground.example")
     return letters.message(Recipient(subscriber, "ada@example.org"))
 
@@ -116,7 +118,7 @@ def report(
 
 
 @pytest.fixture
-def sent(ledger: Ledger) -> tuple[Ledger, int, int]:
+def sent(ledger: Database) -> tuple[Database, int, int]:
     """A ledger in which an edition was accepted for one subscriber: their numbers."""
     number = planned(ledger, 1)
     transport = Answering()
@@ -125,10 +127,10 @@ def sent(ledger: Ledger) -> tuple[Ledger, int, int]:
     return ledger, number, int(name[1])
 
 
-Sent = tuple[Ledger, int, int]
+Sent = tuple[Database, int, int]
 
 
-def suppressed(book: Ledger) -> bool:
+def suppressed(book: Database) -> bool:
     return people.count(book, "readers") == 0
 
 
@@ -141,8 +143,8 @@ def test_nobody_there_is_hard_and_ends_all_mail_to_the_address(sent: Sent) -> No
     assert found.kind == "hard" and found.tag == Tag(number, subscriber)
     assert "User unknown" in found.reason and "@" not in found.reason
     assert suppressed(book)
-    assert book.sums(number).refused == 1
-    assert any("User unknown" in reason for reason in book.reasons(number))
+    assert sums_of(book, number).refused == 1
+    assert any("User unknown" in reason for reason in reasons(book, number))
 
 
 @pytest.mark.parametrize(
@@ -165,20 +167,20 @@ def test_what_says_nothing_of_the_address_suppresses_nobody(
     for _ in range(9):
         assert take_in(book, back, NOW).kind == kind
     assert not suppressed(book)
-    assert book.sums(number).refused == 1
+    assert sums_of(book, number).refused == 1
 
 
 def test_five_editions_in_a_row_that_came_back_softly_suppress_and_policy_is_not_counted(
-    ledger: Ledger,
+    ledger: Database,
 ) -> None:
     subscribed(ledger, ["ada@example.org"])
     numbers = []
     for place in range(10):
-        number = ledger.plan(frozen(episode=f"guid-{place}"), (), NOW)
+        number = plan(ledger, frozen(episode=f"guid-{place}"), (), NOW)
         assert number is not None
         send(ledger, number, dispatch(Answering(), ledger))
         numbers.append(number)
-    subscriber = ledger.one("ada@example.org")
+    subscriber = audience.one(ledger, "ada@example.org")
     assert subscriber is not None
     for place, number in enumerate(numbers):
         status = "5.7.1" if place < 5 else "5.2.2"
@@ -198,21 +200,21 @@ def test_five_editions_in_a_row_that_came_back_softly_suppress_and_policy_is_not
     ],
 )
 def test_who_is_not_there_in_the_session_is_mailed_no_more_and_who_is_turned_away_is(
-    ledger: Ledger, said: str, mailed: bool
+    ledger: Database, said: str, mailed: bool
 ) -> None:
     number = planned(ledger, 1)
     send(ledger, number, dispatch(Answering(Outcome("refused", said)), ledger))
-    assert ledger.reasons(number) == {said: 1}
+    assert reasons(ledger, number) == {said: 1}
     assert people.count(ledger, "readers") == mailed
 
 
 def test_an_address_that_five_editions_in_a_row_refused_in_the_session_is_taken_for_dead(
-    ledger: Ledger,
+    ledger: Database,
 ) -> None:
     subscribed(ledger, ["ada@example.org"])
     for which in range(5):
         assert people.count(ledger, "readers") == 1
-        number = ledger.plan(frozen(episode=f"guid-{which}"), (), NOW)
+        number = plan(ledger, frozen(episode=f"guid-{which}"), (), NOW)
         assert number is not None
         no = Outcome("refused", "552 5.2.2 full")
         send(ledger, number, dispatch(Answering(no), ledger))
@@ -224,7 +226,7 @@ def test_a_message_that_is_on_its_way_has_not_come_back(sent: Sent, action: str)
     book, number, subscriber = sent
     back = report(letter(book, number, subscriber).return_path, "4.4.1", action=action)
     assert take_in(book, back, NOW).kind in ("delayed", "nothing")
-    assert book.sums(number).accepted == 1 and not suppressed(book)
+    assert sums_of(book, number).accepted == 1 and not suppressed(book)
 
 
 def test_without_a_mailbox_for_bounces_the_returned_message_says_which_it_was(sent: Sent) -> None:
@@ -243,7 +245,7 @@ def test_a_complaint_ends_all_mail_and_the_row_says_so(sent: Sent) -> None:
         one = COMPLAINT.format(to="fbl@ground.example", kind=kind, headers=headers).encode()
         assert take_in(book, one, NOW).kind == meant
     assert suppressed(book)
-    assert book.sums(number).accepted == 1  # it did arrive
+    assert sums_of(book, number).accepted == 1  # it did arrive
 
 
 def test_the_bounces_of_older_servers_are_understood(sent: Sent) -> None:
@@ -311,7 +313,7 @@ def test_bounces_come_by_pipe_as_a_file_and_from_a_maildir_that_is_read_once(
     from tests.publications import small
 
     small(tmp_path)
-    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+    with Database.open(tmp_path / ".simulcast/ledger.db") as book:
         number = planned(book, 4)
         send(book, number, dispatch(Answering(), book))
         back = [letter(book, number, one).return_path for one in range(1, 5)]
@@ -333,5 +335,5 @@ def test_bounces_come_by_pipe_as_a_file_and_from_a_maildir_that_is_read_once(
     assert bounces(*maildir) == two
     assert sorted(one.name for one in (tmp_path / "back/cur").iterdir()) == ["1:2,S", "2:2,S"]
     assert bounces(*maildir) == "0 messages read.\n"
-    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+    with Database.open(tmp_path / ".simulcast/ledger.db") as book:
         assert people.count(book, "readers") == 1

@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 from pipeline.cli import main
 from pipeline.cli.subscribing import LEDGER
 from pipeline.delivery import people
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
+from pipeline.delivery.ledger import claims
 from pipeline.delivery.people import Entry
-from tests.editions import frozen
+from tests.editions import frozen, plan
 from tests.publications import small, write
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -99,11 +100,13 @@ def test_an_attribute_without_a_value_is_told(tmp_path: Path) -> None:
 
 
 def test_the_columns_of_status_add_up_after_a_kill(tmp_path: Path) -> None:
-    with Ledger.open(small(tmp_path) / LEDGER) as book:
+    with Database.open(small(tmp_path) / LEDGER) as book:
         people.add(book, "readers", [Entry(f"{one}@example.org") for one in "abcde"], NOW)
-        number = book.plan(frozen(), (), NOW)
+        number = plan(book, frozen(), (), NOW)
         assert number
-        book.advance(book.enter(number, "one", NOW.timestamp()), (), NOW.timestamp(), batch=2)
+        claims.advance(
+            book, claims.enter(book, number, "one", NOW.timestamp()), (), NOW.timestamp(), batch=2
+        )
     result = simulcast(tmp_path, "status")
     headings, row, *_ = (line.split() for line in result.stdout.splitlines())
     counts = dict(zip(headings[2:], map(int, row[2 : len(headings)]), strict=True))

@@ -13,14 +13,26 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.delivery.database import Database
 from pipeline.delivery.engine import Durable, Engine, until
-from pipeline.delivery.ledger import LEASE, Ledger
+from pipeline.delivery.ledger.claims import LEASE
+from pipeline.delivery.ledger.sums import sums_of
 from pipeline.delivery.mailing import launch, look_after, take_up, works
 from pipeline.delivery.sender import Clock, Dispatch
 from pipeline.delivery.tokens import Tokens
 from pipeline.delivery.transport import Outcome
 from pipeline.errors import AuthorError, OutsideError, TemplateError
-from tests.editions import NOW, Answering, Time, dispatch, frozen, planned, readers, subscribed
+from tests.editions import (
+    NOW,
+    Answering,
+    Time,
+    dispatch,
+    frozen,
+    plan,
+    planned,
+    readers,
+    subscribed,
+)
 from tests.sinks import ToSink, sink
 from tests.test_killed import SENDER
 
@@ -76,7 +88,7 @@ def test_what_work_raises_is_raised_where_its_end_is_asked_for(
 
 
 def test_an_edition_goes_out_by_rounds_until_nothing_is_left(
-    ledger: Ledger, database: Path | str, tmp_path: Path
+    ledger: Database, database: Path | str, tmp_path: Path
 ) -> None:
     number, clock = planned(ledger, 20), Time()
     transport = Answering(Outcome("deferred", "later"), OutsideError("away"), connections=2)
@@ -85,13 +97,13 @@ def test_an_edition_goes_out_by_rounds_until_nothing_is_left(
         (first,) = take_up(ledger, how, engine, clock.moment)
         with pytest.raises(OutsideError, match="away"):
             finished(lambda: engine.ended(first))
-        assert ledger.sums(number).state == "running"
+        assert sums_of(ledger, number).state == "running"
         clock.wait(100_000)
         (second,) = take_up(ledger, how, engine, clock.moment)
         finished(lambda: engine.ended(second))
         assert (first, second) == ("edition-1-0", "edition-1-1")
         assert take_up(ledger, how, engine, clock.moment) == []
-    sums = ledger.sums(number)
+    sums = sums_of(ledger, number)
     assert (sums.accepted, sums.uncertain, sums.state) == (20, 0, "finished")
     assert len(transport.given) == 21
 
@@ -99,9 +111,9 @@ def test_an_edition_goes_out_by_rounds_until_nothing_is_left(
 def test_a_machine_that_never_comes_back_is_noticed_and_its_work_is_done(
     database: Path | str, tmp_path: Path
 ) -> None:
-    with Ledger.open(database) as book, sink(tmp_path) as found:
+    with Database.open(database) as book, sink(tmp_path) as found:
         subscribed(book, readers(300))
-        number = book.plan(frozen(), (), NOW)
+        number = plan(book, frozen(), (), NOW)
         assert number is not None
         schema = f"engine_{tmp_path.name}"
         where = tmp_path / "engine.db" if isinstance(database, Path) else database
@@ -131,7 +143,7 @@ def test_a_machine_that_never_comes_back_is_noticed_and_its_work_is_done(
             finished(lambda: engine.ended(key))
         finally:
             engine.close()
-        sums = book.sums(number)
+        sums = sums_of(book, number)
     assert (sums.accepted, sums.state, len(found.arrived)) == (300, "finished", 300)
     assert found.total - 300 <= sums.uncertain <= 4
 

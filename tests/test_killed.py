@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.subscribing import LEDGER
-from pipeline.delivery.ledger import Ledger
-from tests.editions import HTML, NOW, frozen, readers, subscribed
+from pipeline.delivery.database import Database
+from pipeline.delivery.ledger.sums import sums_of
+from tests.editions import HTML, NOW, frozen, plan, readers, subscribed
 from tests.peers import MUST, peer
 from tests.publications import small
 from tests.sinks import Sink, sink
@@ -30,7 +31,7 @@ SENDER = """
 import json, sys, time
 from pathlib import Path
 from pipeline.delivery.engine import Durable, until
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
 from pipeline.delivery.mailing import launch, take_up, works
 from pipeline.delivery.sender import Clock, Dispatch
 from pipeline.delivery.tokens import Tokens
@@ -38,7 +39,7 @@ from tests.sinks import ToSink
 told = json.loads(sys.argv[1])
 def place(where):
     return Path(where) if where.startswith("/") else where
-with Ledger.open(place(told["ledger"])) as book:
+with Database.open(place(told["ledger"])) as book:
     how = Dispatch(
         ToSink(Path(told["sink"]), told["window"], told["connections"]),
         Tokens(book.secret), Clock(time.time, time.sleep), worker="the one", hold=told["hold"],
@@ -66,9 +67,9 @@ def test_killed_at_any_moment_nobody_is_lost_and_the_sums_are_the_sink_s(
     database: Path | str, tmp_path: Path, window: int, connections: int, hold: bool
 ) -> None:
     count, kills = 300, 1 if hold else 2
-    with Ledger.open(database) as book, sink(tmp_path) as found:
+    with Database.open(database) as book, sink(tmp_path) as found:
         subscribed(book, readers(count))
-        number = book.plan(frozen(html=HTML * 20), (), NOW)
+        number = plan(book, frozen(html=HTML * 20), (), NOW)
         assert number is not None
         told: dict[str, object] = {
             "ledger": str(database),
@@ -82,11 +83,11 @@ def test_killed_at_any_moment_nobody_is_lost_and_the_sums_are_the_sink_s(
         killed = 0
         for moment in sorted(random.Random(window).sample(range(1, count * 9 // 10), kills)):
             killed += run(told, found, moment) == -signal.SIGKILL
-            sums = book.sums(number)
+            sums = sums_of(book, number)
             assert sums.hold and sums.accepted <= len(found.arrived)
         assert killed == kills, "the sender was not killed as often as was meant"
         assert run(told, found, None) == 0
-        sums = book.sums(number)
+        sums = sums_of(book, number)
     twice = found.total - len(found.arrived)
     bound = kills * connections * window
     print(f"{count} messages, {kills} kills: {twice} twice (at most {bound}), {sums}")
@@ -168,11 +169,11 @@ def test_killed_at_any_moment_the_sums_are_those_of_postfix_s_sink(tmp_path: Pat
     count, kills = (20_000, 60) if os.environ.get(MUST) else (400, 2)
     root = small(tmp_path / "letter")
     with (
-        Ledger.open(root / LEDGER) as book,
+        Database.open(root / LEDGER) as book,
         smtp_sink(tmp_path / "sink") as (address, found),
     ):
         subscribed(book, readers(count))
-        number = book.plan(frozen(html=HTML * 20), (), NOW)
+        number = plan(book, frozen(html=HTML * 20), (), NOW)
         assert number is not None
         command = [sys.executable, "-c", "from pipeline.cli import main; main()"]
         command += ["worker", "--once", "--quiet", "--root", str(root)]
@@ -188,7 +189,7 @@ def test_killed_at_any_moment_the_sums_are_those_of_postfix_s_sink(tmp_path: Pat
         moments = sorted(random.Random(60).sample(range(1, count * 9 // 10), kills))
         killed = sum(worker(moment) == -signal.SIGKILL for moment in moments)
         assert killed == kills and worker(None) == 0
-        sums = book.sums(number)
+        sums = sums_of(book, number)
     arrived = list(found.messages())
     twice = len(arrived) - len({named for named, _ in arrived})
     bound = kills * 2 * 8

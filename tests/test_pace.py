@@ -10,14 +10,16 @@ from threading import Event
 import pytest
 
 from pipeline.config import publication as read
+from pipeline.delivery.database import Database
 from pipeline.delivery.exchanges import Exchanger, asked, dns
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.ledger import claims, editions, lanes
+from pipeline.delivery.ledger.sums import sums_of
 from pipeline.delivery.pace import Pace, Paces, paces
 from pipeline.delivery.sender import begin
 from pipeline.delivery.transport import Outcome
 from pipeline.errors import AuthorError
 from pipeline.model import Lane, Limits
-from tests.editions import NOW, Answering, dispatch, frozen, readers, subscribed
+from tests.editions import NOW, Answering, dispatch, frozen, plan, readers, subscribed
 from tests.names import names
 from tests.publications import SETTINGS, small, write
 
@@ -25,7 +27,7 @@ TOOK = Outcome("accepted")
 
 
 def sent(
-    book: Ledger,
+    book: Database,
     number: int,
     pace: Paces,
     seconds: float,
@@ -39,14 +41,14 @@ def sent(
     """
     start = NOW.timestamp()
     waiting = [(start + n * 0.0001, n) for n in range(senders)]
-    slots = {n: book.enter(number, f"sender {n}", start) for _, n in waiting}
+    slots = {n: claims.enter(book, number, f"sender {n}", start) for _, n in waiting}
     done: dict[int, list] = {n: [] for n in slots}  # type: ignore[type-arg]
     left = []
     while waiting:
         now, n = heapq.heappop(waiting)
         if now > start + seconds:
             continue
-        turn = book.advance(slots[n], done[n], now, batch=batch, paces=pace)
+        turn = claims.advance(book, slots[n], done[n], now, batch=batch, paces=pace)
         done[n] = [(claim, TOOK) for claim in turn.claims]
         left += [(now, claim.recipient.address.rpartition("@")[2]) for claim in turn.claims]
         if turn.claims or turn.wait is not None:
@@ -55,9 +57,9 @@ def sent(
     return left
 
 
-def edition(book: Ledger, addresses: list[str], pace: Paces) -> int:
+def edition(book: Database, addresses: list[str], pace: Paces) -> int:
     subscribed(book, addresses)
-    number = book.plan(frozen(), (), NOW, pace)
+    number = plan(book, frozen(), (), NOW, pace)
     assert number is not None
     return number
 
@@ -69,7 +71,7 @@ def by_second(left: list[tuple[float, str]]) -> list[int]:
 
 @pytest.mark.parametrize(("senders", "batch"), [(1, 1), (3, 8)])
 def test_a_rate_is_kept_to_5_percent_across_senders(
-    ledger: Ledger, senders: int, batch: int
+    ledger: Database, senders: int, batch: int
 ) -> None:
     pace = Paces(Pace(per_second=50), {}, {})
     number = edition(ledger, readers(200), pace)
@@ -80,14 +82,14 @@ def test_a_rate_is_kept_to_5_percent_across_senders(
     )  # the first message of a second may be due at its very start
 
 
-def test_a_sender_that_was_away_does_not_make_up_for_it(ledger: Ledger) -> None:
+def test_a_sender_that_was_away_does_not_make_up_for_it(ledger: Database) -> None:
     pace = Pace(per_second=100)
     long_ago, now = 0, 10**12
     most, due = pace.granted(long_ago, now, 1_000)
     assert most <= 6 and due > now
 
 
-def test_each_provider_has_a_pace_of_its_own_below_that_of_all(ledger: Ledger) -> None:
+def test_each_provider_has_a_pace_of_its_own_below_that_of_all(ledger: Database) -> None:
     limits = Limits(per_second=40, lanes={"gmail": Lane(per_second=10)})
     pace = paces(limits)
     addresses = [f"r{n}@{'gmail.com' if n % 2 else 'other.example'}" for n in range(200)]
@@ -103,7 +105,7 @@ def test_a_lane_is_known_by_its_domains_or_by_a_provider_s_name() -> None:
     assert found.domains["ours"] == ("ours.example",)
 
 
-def lanes_of(book: Ledger, number: int) -> dict[str, str]:
+def lanes_of(book: Database, number: int) -> dict[str, str]:
     """The lane of each address of an edition."""
     from sqlalchemy import select
 
@@ -128,14 +130,14 @@ MAIL = {
 }
 
 
-def begun(book: Ledger, pace: Paces, exchanger: Exchanger, episode: str = "guid-6") -> int:
-    number = book.freeze(frozen(episode=episode), (), NOW)
+def begun(book: Database, pace: Paces, exchanger: Exchanger, episode: str = "guid-6") -> int:
+    number = editions.freeze(book, frozen(episode=episode), (), NOW)
     assert begin(book, number, dispatch(Answering(), book, paces=pace, exchanger=exchanger))
     return number
 
 
 def test_a_lane_takes_the_domains_whose_mail_its_servers_take(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.delivery.exchanges.RESERVED", ("example",))
     monkeypatch.setattr("pipeline.delivery.exchanges.ANSWER", 0.2)
@@ -164,7 +166,7 @@ def test_a_lane_takes_the_domains_whose_mail_its_servers_take(
         assert lanes_of(ledger, again) == lanes_of(ledger, number)
 
 
-def test_an_edition_does_not_wait_long_for_dns_and_asks_anew_after_a_week(ledger: Ledger) -> None:
+def test_an_edition_does_not_wait_long_for_dns_and_asks_anew_after_a_week(ledger: Database) -> None:
     waiting, stopped = Event(), Event()
 
     def slow(_: str) -> None:
@@ -175,16 +177,19 @@ def test_an_edition_does_not_wait_long_for_dns_and_asks_anew_after_a_week(ledger
     stopped.set()
     pace = paces(Limits(lanes={"google.com": Lane()}))
     subscribed(ledger, ["a@corp.test", "b@corp.test", "c@other.test"])
-    number = ledger.freeze(frozen(), (), NOW)
+    number = editions.freeze(ledger, frozen(), (), NOW)
     now = NOW.timestamp()
-    assert ledger.unknown_domains(number, now, pace) == ["corp.test", "other.test"]
-    ledger.learned({"corp.test": "mx.google.com"}, now)
-    assert ledger.unknown_domains(number, now + 6 * 86_400, pace) == ["other.test"]
-    assert ledger.unknown_domains(number, now + 8 * 86_400, pace) == ["corp.test", "other.test"]
-    ledger.learned({"corp.test": ""}, now)
-    assert ledger.start(number, pace) == 3
+    assert lanes.unknown_domains(ledger, number, now, pace) == ["corp.test", "other.test"]
+    lanes.learned(ledger, {"corp.test": "mx.google.com"}, now)
+    assert lanes.unknown_domains(ledger, number, now + 6 * 86_400, pace) == ["other.test"]
+    assert lanes.unknown_domains(ledger, number, now + 8 * 86_400, pace) == [
+        "corp.test",
+        "other.test",
+    ]
+    lanes.learned(ledger, {"corp.test": ""}, now)
+    assert editions.start(ledger, number, pace) == 3
     assert set(lanes_of(ledger, number).values()) == {""}
-    assert ledger.unknown_domains(number, now + 8 * 86_400, pace) == []
+    assert lanes.unknown_domains(ledger, number, now + 8 * 86_400, pace) == []
 
 
 def test_without_lanes_nobody_is_asked() -> None:
@@ -192,70 +197,72 @@ def test_without_lanes_nobody_is_asked() -> None:
     assert not paces(Limits(lanes={"ours": Lane(("ours.test",))})).servers
 
 
-def test_a_lane_that_is_set_no_more_goes_at_the_pace_of_all(ledger: Ledger) -> None:
+def test_a_lane_that_is_set_no_more_goes_at_the_pace_of_all(ledger: Database) -> None:
     limited = paces(Limits(lanes={"gmail": Lane(per_second=1)}))
     number = edition(ledger, ["a@gmail.com", "b@other.example"], limited)
     for pace in (paces(Limits(per_second=100)), paces(Limits())):
         left = sent(ledger, number, pace, 2, batch=1)
         assert len(left) in (2, 0)
-    assert ledger.sums(number).accepted == 2
+    assert sums_of(ledger, number).accepted == 2
 
 
-def test_no_more_than_a_day_s_number_leave_in_a_day(ledger: Ledger) -> None:
+def test_no_more_than_a_day_s_number_leave_in_a_day(ledger: Database) -> None:
     pace = Paces(Pace(per_day=30), {}, {})
     number = edition(ledger, readers(100), pace)
-    slot = ledger.enter(number, "one", NOW.timestamp())
+    slot = claims.enter(ledger, number, "one", NOW.timestamp())
     days = []
     for day in range(5):
-        claims: list[object] = []
+        claimed: list[object] = []
         now = NOW.timestamp() + day * 86_400
         settled: list = []  # type: ignore[type-arg]
-        while (turn := ledger.advance(slot, settled, now, batch=8, paces=pace)).claims:
+        while (turn := claims.advance(ledger, slot, settled, now, batch=8, paces=pace)).claims:
             settled = [(claim, TOOK) for claim in turn.claims]
-            claims += turn.claims
-        days.append(len(claims))
+            claimed += turn.claims
+        days.append(len(claimed))
     assert days == [30, 30, 30, 10, 0]
-    assert ledger.sums(number).accepted == 100
+    assert sums_of(ledger, number).accepted == 100
 
 
-def test_when_the_day_is_used_up_a_sender_is_told_to_come_back_at_midnight(ledger: Ledger) -> None:
+def test_when_the_day_is_used_up_a_sender_is_told_to_come_back_at_midnight(
+    ledger: Database,
+) -> None:
     pace = Paces(Pace(per_day=2), {}, {})
     number = edition(ledger, readers(3), pace)
-    slot = ledger.enter(number, "one", NOW.timestamp())
-    claims = ledger.advance(slot, (), NOW.timestamp(), batch=8, paces=pace).claims
-    turn = ledger.advance(
-        slot, [(one, TOOK) for one in claims], NOW.timestamp(), batch=8, paces=pace
+    slot = claims.enter(ledger, number, "one", NOW.timestamp())
+    claimed = claims.advance(ledger, slot, (), NOW.timestamp(), batch=8, paces=pace).claims
+    turn = claims.advance(
+        ledger, slot, [(one, TOOK) for one in claimed], NOW.timestamp(), batch=8, paces=pace
     )
     assert turn.wait is not None
     then = datetime.fromtimestamp(NOW.timestamp() + turn.wait, UTC)
     assert (then.day, then.hour, then.minute) == (NOW.day + 1, 0, 0)
 
 
-def test_a_new_sender_warms_up_by_days_on_which_mail_went_out(ledger: Ledger) -> None:
+def test_a_new_sender_warms_up_by_days_on_which_mail_went_out(ledger: Database) -> None:
     pace = Paces(Pace(per_day=50, warm_up=(5, 10)), {}, {})
     number = edition(ledger, readers(100), pace)
-    slot = ledger.enter(number, "one", NOW.timestamp())
+    slot = claims.enter(ledger, number, "one", NOW.timestamp())
     days = []
     for day in (0, 1, 7):
         now = NOW.timestamp() + day * 86_400
         count, settled = 0, list[object]()
-        while (turn := ledger.advance(slot, settled, now, batch=3, paces=pace)).claims:  # type: ignore[arg-type]
+        while (turn := claims.advance(ledger, slot, settled, now, batch=3, paces=pace)).claims:  # type: ignore[arg-type]
             settled = [(claim, TOOK) for claim in turn.claims]
             count += len(turn.claims)
         days.append(count)
     assert days == [5, 10, 50]
 
 
-def test_two_editions_share_the_pace(ledger: Ledger) -> None:
+def test_two_editions_share_the_pace(ledger: Database) -> None:
     pace = Paces(Pace(per_second=20), {}, {})
     first = edition(ledger, readers(100), pace)
-    second = ledger.plan(frozen(episode="guid-7"), (), NOW, pace)
+    second = plan(ledger, frozen(episode="guid-7"), (), NOW, pace)
     assert second is not None
     now, taken = NOW.timestamp(), 0
-    slots = [ledger.enter(first, "one", now), ledger.enter(second, "two", now)]
+    slots = [claims.enter(ledger, first, "one", now), claims.enter(ledger, second, "two", now)]
     for tick in range(400):
         slot = slots[tick % 2]
-        turn = ledger.advance(slot, (), now + tick / 200, batch=1, paces=pace)
+        turn = claims.advance(ledger, slot, (), now + tick / 200, batch=1, paces=pace)
         taken += len(turn.claims)
     assert taken == pytest.approx(40, rel=0.05)
 

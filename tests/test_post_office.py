@@ -20,12 +20,13 @@ import pytest
 
 from pipeline.delivery import people
 from pipeline.delivery.bounces import take_in
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
+from pipeline.delivery.ledger.sums import reasons, sums_of
 from pipeline.delivery.people import Entry
 from pipeline.delivery.sender import send
 from pipeline.delivery.smtp import smtp
 from pipeline.delivery.transport import Place
-from tests.editions import NOW, dispatch, frozen
+from tests.editions import NOW, dispatch, frozen, plan
 from tests.keys import ED25519, RSA, dns
 from tests.peers import absent, peer
 from tests.publications import small
@@ -202,11 +203,11 @@ def test_a_reader_finds_it_in_their_mailbox_and_the_judges_believe_it(
     before = office.count("bounces")
     url = f"smtp://127.0.0.1:{office.port}?window=8&chunking=yes"
     transport = smtp(Place(tmp_path, {"SIMULCAST_SMTP_URL": url}))
-    with Ledger.open(tmp_path / "ledger.db") as book:
+    with Database.open(tmp_path / "ledger.db") as book:
         gone = "nobody.there@example.org"
         entries = [Entry(f"{one}@example.org", name=one.title()) for one in READERS]
         people.add(book, "readers", [*entries, Entry(gone)], NOW)
-        number = book.plan(frozen(), (), NOW)
+        number = plan(book, frozen(), (), NOW)
         assert number is not None
         how = dispatch(transport, book, signers=(RSA, ED25519), bounces="bounces@ground.example")
         sums = send(book, number, how)
@@ -225,10 +226,10 @@ def test_a_reader_finds_it_in_their_mailbox_and_the_judges_believe_it(
             assert "dkim=pass" in said and "dmarc=pass" in said
         _, returned = office.box("bounces", before + 1)[-1]
         assert take_in(book, returned, NOW).kind == "hard"
-        after = book.sums(number)
+        after = sums_of(book, number)
         assert (after.accepted, after.refused) == (2, 1)
         assert people.count(book, "readers") == 2
-        assert not any("@" in reason for reason in book.reasons(number))
+        assert not any("@" in reason for reason in reasons(book, number))
 
 
 @contextmanager
@@ -266,9 +267,9 @@ def test_what_postfix_brings_back_is_posted_to_the_service_and_ends_all_mail_to_
     (tmp_path / "build/site").mkdir(parents=True)
     before = office.count("bounces")
     url = f"smtp://127.0.0.1:{office.port}"
-    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+    with Database.open(tmp_path / ".simulcast/ledger.db") as book:
         people.add(book, "readers", [Entry("nobody.here@example.org")], NOW)
-        number = book.plan(frozen(), (), NOW)
+        number = plan(book, frozen(), (), NOW)
         assert number is not None
         transport = smtp(Place(tmp_path, {"SIMULCAST_SMTP_URL": url}))
         send(book, number, dispatch(transport, book, bounces="bounces@ground.example"))
@@ -283,8 +284,8 @@ def test_what_postfix_brings_back_is_posted_to_the_service_and_ends_all_mail_to_
             )
             assert answer.status_code == status
         assert answer.json() == {"understood": "hard"}
-    with Ledger.open(tmp_path / ".simulcast/ledger.db") as book:
+    with Database.open(tmp_path / ".simulcast/ledger.db") as book:
         assert people.count(book, "readers") == 0
-        assert book.sums(number).refused == 1
-        (reason,) = book.reasons(number)
+        assert sums_of(book, number).refused == 1
+        (reason,) = reasons(book, number)
         assert reason.startswith("5.1.1") and "@" not in reason

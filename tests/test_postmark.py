@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.delivery import people
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
+from pipeline.delivery.ledger.sums import sums_of
 from pipeline.delivery.message import Letters, Message, Recipient
 from pipeline.delivery.postmark import Postmark
 from pipeline.delivery.postmark import postmark as made
@@ -131,11 +132,11 @@ def test_an_answer_that_makes_no_sense_leaves_all_unknown(said: bytes) -> None:
         (Fake(each=lambda _: {"ErrorCode": 300, "Message": "Invalid From"}), "300"),
     ],
 )
-def test_what_is_our_fault_refuses_nobody(ledger: Ledger, fake: Fake, why: str) -> None:
+def test_what_is_our_fault_refuses_nobody(ledger: Database, fake: Fake, why: str) -> None:
     number = planned(ledger, 5)
     with postmark(fake) as environment, pytest.raises(OutsideError, match=why) as failed:
         send(ledger, number, dispatch(transport(environment), ledger))
-    assert ledger.sums(number).planned == 5
+    assert sums_of(ledger, number).planned == 5
     assert TOKEN not in str(failed.value) and "@" not in str(failed.value)
 
 
@@ -147,17 +148,17 @@ def test_a_service_that_takes_nothing_is_left_after_three_calls() -> None:
 
 
 def test_no_service_is_an_outside_failure_and_everyone_is_still_to_be_mailed(
-    ledger: Ledger,
+    ledger: Database,
 ) -> None:
     number = planned(ledger, 3)
     nowhere = {"SIMULCAST_POSTMARK_TOKEN": "t", "SIMULCAST_POSTMARK_URL": "http://127.0.0.1:1/?"}
     with pytest.raises(OutsideError, match="Postmark cannot be reached"):
         send(ledger, number, dispatch(transport(nowhere), ledger))
-    assert ledger.sums(number).planned == 3
+    assert sums_of(ledger, number).planned == 3
 
 
 def test_an_edition_goes_out_by_it_and_who_is_inactive_there_is_mailed_no_more(
-    ledger: Ledger,
+    ledger: Database,
 ) -> None:
     def each(one: dict[str, Any]) -> dict[str, Any]:
         return {"ErrorCode": 406 if "reader0004" in one["To"] else 0, "Message": "inactive"}

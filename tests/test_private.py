@@ -12,8 +12,8 @@ from lxml import etree
 from sqlalchemy import select
 
 from pipeline.cli import main
-from pipeline.delivery import people, private
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery import forgetting, private
+from pipeline.delivery.database import Database
 from pipeline.delivery.tables import private_feeds
 from pipeline.feeds.about import XHTML
 from pipeline.feeds.private import NAMES
@@ -27,7 +27,7 @@ ADA, BOB = "ada@example.org", "bob@example.com"
 ADDRESS = "https://letters.example/private/0123/podcast.xml"
 
 
-def test_a_subscriber_s_token_is_theirs_alone_and_stays_the_same(ledger: Ledger) -> None:
+def test_a_subscriber_s_token_is_theirs_alone_and_stays_the_same(ledger: Database) -> None:
     subscribed(ledger, [ADA, BOB])
     token = private.token(ledger, ADA, NOW)
     assert len(token) == 32
@@ -40,7 +40,7 @@ def test_a_subscriber_s_token_is_theirs_alone_and_stays_the_same(ledger: Ledger)
     assert ada is not None and bob is not None and ada != bob
 
 
-def test_nobody_else_has_a_token(ledger: Ledger) -> None:
+def test_nobody_else_has_a_token(ledger: Database) -> None:
     subscribed(ledger, [ADA])
     token = private.token(ledger, ADA, NOW)
     assert private.token(ledger, "eve@example.org", NOW) == ""
@@ -48,7 +48,7 @@ def test_nobody_else_has_a_token(ledger: Ledger) -> None:
         assert private.holder(ledger, guess) is None or guess == token
 
 
-def test_a_token_is_revoked_and_the_next_one_is_another(ledger: Ledger) -> None:
+def test_a_token_is_revoked_and_the_next_one_is_another(ledger: Database) -> None:
     subscribed(ledger, [ADA])
     token = private.token(ledger, ADA, NOW)
     assert private.revoke(ledger, ADA, NOW)
@@ -60,14 +60,14 @@ def test_a_token_is_revoked_and_the_next_one_is_another(ledger: Ledger) -> None:
     assert private.count(ledger) == 1
 
 
-def test_who_is_forgotten_has_no_private_feed(ledger: Ledger) -> None:
+def test_who_is_forgotten_has_no_private_feed(ledger: Database) -> None:
     subscribed(ledger, [ADA])
     token = private.token(ledger, ADA, NOW)
-    people.forget(ledger, ADA, NOW)
+    forgetting.forget(ledger, ADA, NOW)
     assert private.holder(ledger, token) is None
 
 
-def test_the_database_does_not_hold_the_token(ledger: Ledger) -> None:
+def test_the_database_does_not_hold_the_token(ledger: Database) -> None:
     subscribed(ledger, [ADA])
     token = private.token(ledger, ADA, NOW)
     with ledger.transaction() as connection:

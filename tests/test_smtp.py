@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from aiosmtpd.smtp import AuthResult
 
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
+from pipeline.delivery.ledger.sums import sums_of
 from pipeline.delivery.message import Letters, Message, Recipient
 from pipeline.delivery.sender import send
 from pipeline.delivery.smtp import Smtp, smtp
@@ -94,20 +95,22 @@ def test_a_server_that_drops_after_the_message_leaves_it_unknown_and_the_rest_is
     assert Counter(to for _, to, _ in known.kept) == Counter(readers(8))
 
 
-def test_a_server_that_never_answers_a_message_is_left_after_three(ledger: Ledger) -> None:
+def test_a_server_that_never_answers_a_message_is_left_after_three(ledger: Database) -> None:
     number = planned(ledger, 30)
     known = Behaviour(drops=lambda _: True)
     with awkward(known) as where, pytest.raises(OutsideError, match="breaks off"):
         send(ledger, number, dispatch(server(where, "window=1"), ledger, hold=True))
-    sums = ledger.sums(number)
+    sums = sums_of(ledger, number)
     assert sums.unknown <= 3 and sums.hold and sums.planned >= 27
 
 
-def test_no_server_is_an_outside_failure_and_everyone_is_still_to_be_mailed(ledger: Ledger) -> None:
+def test_no_server_is_an_outside_failure_and_everyone_is_still_to_be_mailed(
+    ledger: Database,
+) -> None:
     number = planned(ledger, 3)
     with pytest.raises(OutsideError, match="SIMULCAST_SMTP_URL cannot be reached"):
         send(ledger, number, dispatch(server("127.0.0.1:1"), ledger))
-    assert ledger.sums(number).planned == 3
+    assert sums_of(ledger, number).planned == 3
 
 
 # --- what a server says that is not so --------------------------------------------------------------

@@ -153,6 +153,8 @@ def verify(session: Session, episode: str, ref: str) -> None:
 def _compared(session: Session, desk: Desk, slug: str, ref: str) -> Iterator[tuple[str, str]]:
     """Each thing that went out, and how it differs from what is made now; "" where it does not."""
     from pipeline.cli.subscribing import ledger
+    from pipeline.delivery.ledger import editions
+    from pipeline.delivery.ledger.sums import all_sums
     from pipeline.deploy import deployed
     from pipeline.snapshot import taken
     from pipeline.verify import difference
@@ -165,8 +167,8 @@ def _compared(session: Session, desk: Desk, slug: str, ref: str) -> Iterator[tup
             name = path.removeprefix("site/")
             yield f"{where}/{name}", difference(made, site(name))
     with ledger(session) as book:
-        for sums in book.editions(slug):
-            frozen = book.edition(sums.edition)
+        for sums in all_sums(book, slug):
+            frozen = editions.thawed(book, sums.edition)
             moment = snapshot.mailed.get(f"{slug} {sums.revision}", snapshot.last)
             again = _again(session, desk, slug, ref, moment)
             for ending, content in (("html", frozen.html), ("txt", frozen.text)):

@@ -14,8 +14,9 @@ from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
     from pipeline.cli.terminal import Terminal
+    from pipeline.delivery.database import Database
     from pipeline.delivery.edition import Edition
-    from pipeline.delivery.ledger import Ledger, Sums
+    from pipeline.delivery.ledger.sums import Sums
     from pipeline.runner import Desk
 
 
@@ -35,6 +36,7 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
     The episode holds what was wrong as ::: {.correction date="…"}, or --note writes it there.
     """
     from pipeline.cli.subscribing import ledger
+    from pipeline.delivery.ledger import audience
 
     if note:
         _write(session, episode, note)
@@ -48,7 +50,8 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
         with ledger(session) as book:
             wrong = _wrong(desk, book, slug)
             counts = {
-                one.mailing_list: book.received(one.mailing_list, numbers) for one, numbers in wrong
+                one.mailing_list: audience.received(book, one.mailing_list, numbers)
+                for one, numbers in wrong
             }
             if dry_run:
                 _tell(session, slug, counts, [])
@@ -98,24 +101,26 @@ def _refuse_without_note(desk: Desk, slug: str) -> None:
         )
 
 
-def _wrong(desk: Desk, book: Ledger, slug: str) -> list[tuple[Edition, list[int]]]:
+def _wrong(desk: Desk, book: Database, slug: str) -> list[tuple[Edition, list[int]]]:
     """For each list that was mailed another text: its next edition, and the numbers of those that were wrong.
 
     A list whose latest edition is the text as it is now was corrected already.
     """
     from pipeline.cli.mailing import parts
     from pipeline.delivery.edition import edition
+    from pipeline.delivery.ledger import editions
+    from pipeline.delivery.ledger.sums import all_sums
 
     listing = next(one for one in desk.listings if one.slug == slug)
     by_list: dict[str, list[Sums]] = {}
-    for sums in book.editions(slug):
+    for sums in all_sums(book, slug):
         by_list.setdefault(sums.mailing_list, []).append(sums)
     found = []
     for name, sent in sorted(by_list.items()):
         if name not in desk.publication.lists:
             continue
         fresh = edition(desk.publication, name, listing, *parts(desk)(listing))
-        texts = {one.edition: book.edition(one.edition).text for one in sent}
+        texts = {one.edition: editions.thawed(book, one.edition).text for one in sent}
         latest = max(sent, key=lambda one: one.revision)
         if texts[latest.edition] != fresh.text:
             subject = desk.templates.theme["words"]["corrected_subject"].format(title=fresh.subject)
@@ -125,7 +130,7 @@ def _wrong(desk: Desk, book: Ledger, slug: str) -> list[tuple[Edition, list[int]
 
 
 def _ask(
-    session: Session, desk: Desk, book: Ledger, slug: str, counts: dict[str, int], yes: bool
+    session: Session, desk: Desk, book: Database, slug: str, counts: dict[str, int], yes: bool
 ) -> None:
     from pipeline.cli.mailing import confirm, dispatch
 
@@ -140,10 +145,11 @@ def _mail(
 ) -> list[Sums]:
     from pipeline.cli.mailing import deliver
     from pipeline.cli.subscribing import ledger
+    from pipeline.delivery.ledger import editions
 
     with ledger(session) as book:
         for fresh, received in wrong:
-            book.freeze(fresh, (), session.now, received=received)
+            editions.freeze(book, fresh, (), session.now, received=received)
         return deliver(session, terminal, desk.publication, book)
 
 

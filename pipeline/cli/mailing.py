@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pipeline.cli.terminal import Terminal
+    from pipeline.delivery.database import Database
     from pipeline.delivery.engine import Durable
-    from pipeline.delivery.ledger import Ledger, Sums
+    from pipeline.delivery.ledger.sums import Sums
     from pipeline.delivery.sender import Dispatch
     from pipeline.delivery.transport import Transport
     from pipeline.model import Listing, Publication
@@ -69,9 +70,10 @@ def _transport(root: Path, publication: Publication) -> Transport:
     return chosen(named, Place(root / OUTBOX, os.environ))
 
 
-def due(desk: Desk, book: Ledger, only: str | None) -> list[Due]:
+def due(desk: Desk, book: Database, only: str | None) -> list[Due]:
     """What each list has yet to be sent: by itself, or the one episode that was named."""
     from pipeline.delivery.edition import known_by
+    from pipeline.delivery.ledger import editions
     from pipeline.delivery.sender import waiting
 
     if only is None:
@@ -80,11 +82,11 @@ def due(desk: Desk, book: Ledger, only: str | None) -> list[Due]:
     return [
         (name, listing)
         for name in sorted(desk.publication.lists)
-        if known_by(listing) not in {mailed.episode for mailed in book.mailed(name)}
+        if known_by(listing) not in {mailed.episode for mailed in editions.mailed(book, name)}
     ]
 
 
-def counted(publication: Publication, book: Ledger, wanted: Sequence[Due]) -> list[int]:
+def counted(publication: Publication, book: Database, wanted: Sequence[Due]) -> list[int]:
     """How many each would go to now."""
     from pipeline.delivery import people
     from pipeline.delivery.edition import seeds
@@ -103,7 +105,7 @@ def parts(desk: Desk) -> Callable[[Listing], tuple[str, str]]:
     return of
 
 
-def dispatch(session: Session, publication: Publication, book: Ledger) -> Dispatch:
+def dispatch(session: Session, publication: Publication, book: Database) -> Dispatch:
     """How this publication's mail leaves."""
     import socket
 
@@ -166,21 +168,24 @@ def confirm(
 
 
 def deliver(
-    session: Session, terminal: Terminal, publication: Publication, book: Ledger
+    session: Session, terminal: Terminal, publication: Publication, book: Database
 ) -> list[Sums]:
     """Have all that can be sent now sent, and tell how it goes; the sums of each edition.
 
     Raises OutsideError where the transport fails, and TemplateError where a message cannot be made.
     """
-    if not book.unfinished() and not book.to_send(session.now):
+    from pipeline.delivery.ledger import claims, editions
+    from pipeline.delivery.ledger.sums import all_sums
+
+    if not editions.unfinished(book) and not editions.to_send(book, session.now):
         return []
     how = dispatch(session, publication, book)
     with alone(session.root) as mine:
         if mine:  # what a run that was killed has in hand falls due only when it is taken from it
-            book.reap(how.clock.now(), worker=how.worker, hold=how.hold)
-        for number in book.unfinished():  # whoever types the command does not want to wait
-            book.retry(number, session.now.timestamp())
-        numbers = book.to_send(session.now) if mine else book.unfinished()
+            claims.reap(book, how.clock.now(), worker=how.worker, hold=how.hold)
+        for number in editions.unfinished(book):  # whoever types the command does not want to wait
+            claims.retry(book, number, session.now.timestamp())
+        numbers = editions.to_send(book, session.now) if mine else editions.unfinished(book)
         if not numbers:
             return []
         terminal.begin("mail", len(numbers))
@@ -191,12 +196,13 @@ def deliver(
                 _watch(terminal, book, numbers, lambda: not _moving(session, book, numbers))
         finally:
             terminal.end("mail")
-    return [one for one in book.editions() if one.edition in numbers]
+    return [one for one in all_sums(book) if one.edition in numbers]
 
 
 def _work(
-    session: Session, terminal: Terminal, book: Ledger, how: Dispatch, numbers: list[int]
+    session: Session, terminal: Terminal, book: Database, how: Dispatch, numbers: list[int]
 ) -> None:
+    from pipeline.delivery.ledger import editions, workers
     from pipeline.delivery.mailing import launch, take_up
 
     engine = engine_for(session, book, how)
@@ -215,8 +221,8 @@ def _work(
             _stop(how, ended)
     finally:
         engine.close()
-        book.gone(how.worker)
-    if how.stop.is_set() and book.unfinished():
+        workers.gone(book, how.worker)
+    if how.stop.is_set() and editions.unfinished(book):
         raise SimulcastError(STOPPED)
     if failures:
         raise next(iter(failures.values()))
@@ -254,7 +260,7 @@ def _ended(engine: Durable, key: str, failures: dict[str, SimulcastError]) -> bo
 
 
 def engine_for(
-    session: Session, book: Ledger, how: Dispatch, publish: Callable[[str], None] | None = None
+    session: Session, book: Database, how: Dispatch, publish: Callable[[str], None] | None = None
 ) -> Durable:
     """The engine that does this publication's work, beside the ledger."""
     from pipeline.delivery.engine import Durable
@@ -282,10 +288,13 @@ def alone(root: Path) -> Iterator[bool]:
         yield True
 
 
-def _moving(session: Session, book: Ledger, numbers: list[int]) -> bool:
+def _moving(session: Session, book: Database, numbers: list[int]) -> bool:
     """Whether another worker has yet something to do for these editions."""
-    here = [one for one in book.editions() if one.edition in numbers]
-    waiting = set(book.to_send(session.now))
+    from pipeline.delivery.ledger import editions
+    from pipeline.delivery.ledger.sums import all_sums
+
+    here = [one for one in all_sums(book) if one.edition in numbers]
+    waiting = set(editions.to_send(book, session.now))
     return any(one.sending or one.edition in waiting for one in here)
 
 
@@ -298,14 +307,18 @@ LOOK = 0.1
 """Seconds between two looks at how far it is; longer where looking takes long."""
 
 
-def _watch(terminal: Terminal, book: Ledger, numbers: list[int], ended: Callable[[], bool]) -> None:
+def _watch(
+    terminal: Terminal, book: Database, numbers: list[int], ended: Callable[[], bool]
+) -> None:
+    from pipeline.delivery.ledger.sums import all_sums
+
     told = Progress(terminal, "mail")
     began, first = time.monotonic(), -1
     looked = 0.0
     while not ended():
         time.sleep(max(LOOK, 20 * looked))
         before = time.monotonic()
-        here = [one for one in book.editions() if one.edition in numbers]
+        here = [one for one in all_sums(book) if one.edition in numbers]
         looked = time.monotonic() - before
         total = sum(one.audience for one in here)
         done = total - sum(one.open for one in here)
@@ -393,7 +406,7 @@ def _send(
     session: Session,
     terminal: Terminal,
     desk: Desk,
-    book: Ledger,
+    book: Database,
     wanted: list[Due],
     at: datetime | None,
     yes: bool,
@@ -408,7 +421,7 @@ def _send(
 
 
 def freeze(
-    session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due], at: datetime | None = None
+    session: Session, desk: Desk, book: Database, wanted: Sequence[Due], at: datetime | None = None
 ) -> None:
     """Keep the bytes of what is to be mailed, before the first message."""
     from pipeline.delivery import sender
@@ -417,19 +430,20 @@ def freeze(
         sender.freeze(desk.publication, name, listing, parts(desk), book, session.now, at)
 
 
-def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, address: str) -> None:
+def _test(session: Session, desk: Desk, book: Database, name: str, slug: str, address: str) -> None:
     """One message to one address, which need not be on a list; the ledger does not know of it."""
     from dataclasses import replace
 
     from pipeline.delivery.addresses import normalised
     from pipeline.delivery.edition import edition
+    from pipeline.delivery.ledger import audience
     from pipeline.delivery.message import Recipient
 
     listing = next(one for one in desk.listings if one.slug == slug)
     frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
     frozen = replace(frozen, subject=f"[Test] {frozen.subject}")
     how = dispatch(session, desk.publication, book)
-    known = book.one(normalised(address)) or Recipient(0, normalised(address))
+    known = audience.one(book, normalised(address)) or Recipient(0, normalised(address))
     connection = how.transport.connect()
     try:
         (outcome,) = connection.deliver([how.written(frozen).message(known)])
@@ -446,9 +460,10 @@ def _test(session: Session, desk: Desk, book: Ledger, name: str, slug: str, addr
         raise SystemExit(1)
 
 
-def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due]) -> None:
+def _tell_dry(session: Session, desk: Desk, book: Database, wanted: Sequence[Due]) -> None:
     from pipeline.cli.terminal import answer, count
     from pipeline.delivery.edition import edition, seeds
+    from pipeline.delivery.ledger import audience
 
     rows, how = list[dict[str, Any]](), dispatch(session, desk.publication, book)
     for (name, listing), number in zip(
@@ -456,7 +471,7 @@ def _tell_dry(session: Session, desk: Desk, book: Ledger, wanted: Sequence[Due])
     ):
         frozen = edition(desk.publication, name, listing, *parts(desk)(listing))
         letters = how.written(frozen)
-        some = book.first(name, seeds(desk.publication, name))
+        some = audience.first(book, name, seeds(desk.publication, name))
         shown = [_shown(letters.message(one).content) for one in some]
         rows.append({"list": name, "episode": listing.slug, "recipients": number, "shown": shown})
         if not session.json:
@@ -546,17 +561,19 @@ def meant(slug: str, episode: str) -> bool:
 
 
 def _each(
-    session: Session, episode: str, name: str, change: Callable[[Ledger, int], object]
+    session: Session, episode: str, name: str, change: Callable[[Database, int], object]
 ) -> list[Sums]:
     """Change the editions of an episode; those that were changed, as they are now."""
+    from pipeline.delivery.ledger.sums import all_sums
+
     with ledger(session) as book:
         found = [
-            one for one in book.editions() if named(one, episode) and name in ("", one.mailing_list)
+            one for one in all_sums(book) if named(one, episode) and name in ("", one.mailing_list)
         ]
         if not found:
             raise SimulcastError(f'no edition of "{episode}" was frozen; see "simulcast status"')
         changed = [one.edition for one in found if change(book, one.edition)]
-        return [one for one in book.editions() if one.edition in changed]
+        return [one for one in all_sums(book) if one.edition in changed]
 
 
 def _tell_changed(session: Session, changed: Sequence[Sums], words: str, none: str) -> None:
@@ -580,7 +597,9 @@ _list = click.option("--list", "name", default="", help="Of this list alone.")
 @everywhere
 def pause(session: Session, episode: str, name: str) -> None:
     """Stop mailing an episode, after what is being handed over."""
-    changed = _each(session, episode, name, lambda book, number: book.pause(number))
+    from pipeline.delivery.ledger import editions
+
+    changed = _each(session, episode, name, editions.pause)
     _tell_changed(session, changed, "paused", "It is not under way.")
 
 
@@ -596,9 +615,11 @@ def pause(session: Session, episode: str, name: str) -> None:
 def resume(session: Session, episode: str, name: str, held: str | None) -> None:
     """Let a paused episode go on, or decide about messages that are held."""
 
-    def change(book: Ledger, number: int) -> object:
-        decided = book.decide(number, resend=held == "resend") if held else 0
-        return book.resume(number) or decided
+    from pipeline.delivery.ledger import claims, editions
+
+    def change(book: Database, number: int) -> object:
+        decided = claims.decide(book, number, resend=held == "resend") if held else 0
+        return editions.resume(book, number) or decided
 
     changed = _each(session, episode, name, change)
     _tell_changed(session, changed, "goes on", "Nothing of it was paused or held.")
@@ -612,12 +633,15 @@ def resume(session: Session, episode: str, name: str, held: str | None) -> None:
 @everywhere
 def cancel(session: Session, episode: str, name: str) -> None:
     """Mail an episode to nobody who has not had it, and publish it at no time; this cannot be taken back."""
+    from pipeline.delivery.ledger import editions, publishings
+    from pipeline.delivery.ledger.sums import all_sums
+
     with ledger(session) as book:
-        waiting = [one for one in book.to_publish() if meant(one.slug, episode)]
+        waiting = [one for one in publishings.to_publish(book) if meant(one.slug, episode)]
         for one in waiting:
-            book.published(one.id, cancelled=True)
-        if waiting and not any(named(one, episode) for one in book.editions()):
+            publishings.published(book, one.id, cancelled=True)
+        if waiting and not any(named(one, episode) for one in all_sums(book)):
             click.echo(f"{waiting[0].slug} is not published at {waiting[0].starts}.")
             return
-    changed = _each(session, episode, name, lambda book, number: book.cancel(number))
+    changed = _each(session, episode, name, editions.cancel)
     _tell_changed(session, changed, "cancelled", "It had ended.")

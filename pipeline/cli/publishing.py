@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from pipeline.check import Finding
     from pipeline.cli.terminal import Terminal
-    from pipeline.delivery.ledger import Sums
+    from pipeline.delivery.ledger.sums import Sums
     from pipeline.deploy import Deployed
     from pipeline.diff import Change
     from pipeline.runner import Desk, Report
@@ -104,12 +104,13 @@ def _publish(
 def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
     """Have a worker publish an episode at the time that this session lives in."""
     from pipeline.cli.terminal import answer
+    from pipeline.delivery.ledger import publishings
 
     slug = slug_of(desk, episode)
     checked(session, desk)
     _confirm(session, desk, slug, yes)
     with ledger(session) as book:
-        book.schedule(slug, session.now)
+        publishings.schedule(book, slug, session.now)
     if session.json:
         answer({"published": False, "scheduled": {slug: session.now.isoformat()}})
     else:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from pipeline.delivery.ledger import Counts, Sums
+    from pipeline.delivery.ledger.sums import Counts, Sums
 
 BARS = 120
 """Bars of a plot; over a longer time, each stands for several minutes."""

@@ -15,7 +15,8 @@ from pipeline.cli.sums import STATES, largest, named, not_accepted, total
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from pipeline.delivery.ledger import Counts, Publishing, Sums
+    from pipeline.delivery.ledger.publishings import Publishing
+    from pipeline.delivery.ledger.sums import Counts, Sums
 
 UNKNOWN = 4
 COLOURS = {
@@ -38,20 +39,24 @@ def status(session: Session, episode: str | None, html: Path | None) -> None:
     """
     from pipeline.cli.mailing import meant
     from pipeline.cli.terminal import answer
+    from pipeline.delivery.ledger import publishings
+    from pipeline.delivery.ledger.sums import all_sums, by_domain, by_minute, reasons
 
     with ledger(session) as book:
-        waiting = [one for one in book.to_publish() if not episode or meant(one.slug, episode)]
-        found = [one for one in book.editions() if not episode or meant(one.slug, episode)]
+        waiting = [
+            one for one in publishings.to_publish(book) if not episode or meant(one.slug, episode)
+        ]
+        found = [one for one in all_sums(book) if not episode or meant(one.slug, episode)]
         closer = found if episode or html or session.json else []
-        domains = {one.edition: book.by_domain(one.edition) for one in closer}
-        minutes = {one.edition: book.by_minute(one.edition) for one in closer}
-        reasons = {one.edition: book.reasons(one.edition) for one in closer}
+        domains = {one.edition: by_domain(book, one.edition) for one in closer}
+        minutes = {one.edition: by_minute(book, one.edition) for one in closer}
+        said = {one.edition: reasons(book, one.edition) for one in closer}
     if html:
         from pipeline.cli.report import page
 
-        html.write_text(page(found, domains, minutes, reasons), "utf-8")
+        html.write_text(page(found, domains, minutes, said), "utf-8")
     if session.json:
-        editions = [_told(one, domains, minutes, reasons) for one in found]
+        editions = [_told(one, domains, minutes, said) for one in found]
         scheduled = [{"episode": one.slug, "at": one.starts} for one in waiting]
         answer({"editions": editions, "to_publish": scheduled})
     else:
@@ -59,9 +64,7 @@ def status(session: Session, episode: str | None, html: Path | None) -> None:
         if found or not waiting:
             click.echo(_table(found) if found else "Nothing was mailed yet.")
         for one in found if episode else ():
-            click.echo(
-                _closer(one, domains[one.edition], minutes[one.edition], reasons[one.edition])
-            )
+            click.echo(_closer(one, domains[one.edition], minutes[one.edition], said[one.edition]))
         for one in found:
             if one.uncertain:
                 click.echo(

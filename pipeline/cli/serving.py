@@ -19,7 +19,7 @@ from pipeline.cli.options import Session, everywhere
 from pipeline.errors import OutsideError, SimulcastError
 
 if TYPE_CHECKING:
-    from pipeline.delivery.ledger import Ledger
+    from pipeline.delivery.database import Database
     from pipeline.model import Publication
     from pipeline.web.files import Folder
 
@@ -122,7 +122,7 @@ def application(
     def erased(address: str) -> None:
         erase(session.root / OUTBOX, address)
 
-    book: Ledger = ledger(session, patience=3)
+    book: Database = ledger(session, patience=3)
     how = dispatch(session, publication, book)
     pages = Pages(session.root, publication)
     desk = Desk(

@@ -14,7 +14,7 @@ from pipeline.cli.options import Session, everywhere
 from pipeline.errors import AuthorError, SimulcastError, suggestion
 
 if TYPE_CHECKING:
-    from pipeline.delivery.ledger import Ledger
+    from pipeline.delivery.database import Database
     from pipeline.delivery.people import Subscription
     from pipeline.delivery.subscribers import Imported
 
@@ -23,15 +23,15 @@ OUTBOX = Path("build") / "outbox"
 _list = click.option("--list", "name", default="", help="The list; needed where there are several.")
 
 
-def ledger(session: Session, patience: float = 30) -> Ledger:
+def ledger(session: Session, patience: float = 30) -> Database:
     """The publication's ledger, made if it is not there: a file of its own, or in the database that is named.
 
     patience: seconds to wait for one that is in use.
     """
-    from pipeline.delivery.ledger import Ledger
+    from pipeline.delivery.database import Database
 
     where = database(session) or session.root / LEDGER
-    return Ledger.open(where, os.environ.get("SIMULCAST_SECRET_KEY", ""), patience)
+    return Database.open(where, os.environ.get("SIMULCAST_SECRET_KEY", ""), patience)
 
 
 def database(session: Session) -> str:
@@ -322,12 +322,12 @@ def feed(session: Session, address: str, revoke: bool) -> None:
 @everywhere
 def forget(session: Session, address: str) -> None:
     """Erase an address and all that is known of its owner, everywhere; no import brings it back."""
-    from pipeline.delivery import people
+    from pipeline.delivery import forgetting
     from pipeline.delivery.addresses import normalised
     from pipeline.delivery.erasing import erase
 
     with ledger(session) as book:
-        was_known = people.forget(book, address, session.now)
+        was_known = forgetting.forget(book, address, session.now)
     erase(session.root / OUTBOX, normalised(address))
     click.echo(
         "Forgotten, on every list; what was mailed is kept as bare numbers."

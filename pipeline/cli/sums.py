@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pipeline.delivery.ledger import Counts, Sums
+    from pipeline.delivery.ledger.sums import Counts, Sums
 
 STATES = ("accepted", "refused", "skipped", "planned", "sending", "deferred", "unknown")
 
@@ -31,7 +31,7 @@ def not_accepted(counts: Counts) -> str:
 
 def largest(domains: Mapping[str, Counts]) -> list[tuple[str, Counts]]:
     """The sums of the largest domains, then those of all others together."""
-    from pipeline.delivery.ledger import Counts
+    from pipeline.delivery.ledger.sums import Counts
 
     ranked = sorted(domains.items(), key=lambda one: (-total(one[1]), one[0]))
     rest = ranked[DOMAINS:]

@@ -15,8 +15,8 @@ from pipeline.cli.options import Session, everywhere
 from pipeline.errors import SimulcastError
 
 if TYPE_CHECKING:
+    from pipeline.delivery.database import Database
     from pipeline.delivery.engine import Durable
-    from pipeline.delivery.ledger import Ledger
     from pipeline.delivery.sender import Dispatch
 
 LOOK = 5.0
@@ -34,6 +34,7 @@ def worker(session: Session, once: bool) -> None:
     from pipeline import config
     from pipeline.cli.mailing import alone, dispatch, engine_for
     from pipeline.cli.subscribing import ledger
+    from pipeline.delivery.ledger import workers
 
     publication = config.publication(session.root)
     with alone(session.root) as mine, ledger(session) as book:
@@ -45,7 +46,7 @@ def worker(session: Session, once: bool) -> None:
             _work(session, book, how, engine, once)
         finally:
             engine.close()
-            book.gone(how.worker)
+            workers.gone(book, how.worker)
 
 
 def _publish(session: Session, how: Dispatch, slug: str) -> None:
@@ -62,7 +63,7 @@ def _publish(session: Session, how: Dispatch, slug: str) -> None:
         raise SimulcastError(f"{slug} was not published (exit code {ran.returncode}): {ran.stderr}")
 
 
-def _work(session: Session, book: Ledger, how: Dispatch, engine: Durable, once: bool) -> None:
+def _work(session: Session, book: Database, how: Dispatch, engine: Durable, once: bool) -> None:
     from pipeline.delivery.mailing import launch, look_after, take_up, take_up_publishings
 
     stop = how.stop  # senders end, too, when what they have in hand is settled

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from pipeline.delivery.addresses import without_addresses
+from pipeline.delivery.database import Database
 from pipeline.delivery.edition import one_line
+from pipeline.delivery.ledger import returned
 from pipeline.delivery.severity import STATUS, severity
 from pipeline.delivery.tags import Tag, read
-
-if TYPE_CHECKING:
-    from pipeline.delivery.ledger import Ledger
 
 Kind = Literal["hard", "soft", "policy", "complaint", "unsubscribe", "delayed", "nothing"]
 
@@ -36,7 +35,7 @@ class Understood:
     reason: str = ""
 
 
-def take_in(ledger: Ledger, content: bytes, at: datetime) -> Understood:
+def take_in(ledger: Database, content: bytes, at: datetime) -> Understood:
     """Read a message that came back, and have the ledger act on it: the row says why.
 
     Raises nothing for what it does not understand: a mailbox for bounces gets anything.
@@ -46,9 +45,9 @@ def take_in(ledger: Ledger, content: bytes, at: datetime) -> Understood:
         return found
     edition, subscriber = found.tag.edition, found.tag.subscriber
     if found.kind == "unsubscribe":
-        ledger.unsubscribed(edition, subscriber, at)
+        returned.unsubscribed(ledger, edition, subscriber, at)
     elif found.kind in ("hard", "soft", "policy", "complaint"):
-        ledger.bounced(edition, subscriber, found.kind, found.reason, at)
+        returned.bounced(ledger, edition, subscriber, found.kind, found.reason, at)
     return found
 
 

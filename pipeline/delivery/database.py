@@ -5,12 +5,12 @@ from __future__ import annotations
 import hmac
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 from sqlalchemy import (
@@ -29,15 +29,20 @@ from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
 from pipeline.delivery.tables import VERSION, metadata, settings, versions
 from pipeline.errors import OutsideError, SimulcastError
 
+_T = TypeVar("_T")
+
 PATIENCE = 30.0
 """Seconds to wait for a database that others use."""
+
+AT_ONCE = 500
+"""How many stand in one query; databases limit the parameters of a statement."""
 
 
 class Database:
     """The rows, and each change to them in one transaction.
 
-    Every method raises OutsideError where the database is locked, away or out of disk, and SimulcastError where it is
-    broken; neither repeats a row.
+    Every transaction raises OutsideError where the database is locked, away or out of disk, and SimulcastError where it
+    is broken; neither repeats a row.
     """
 
     secret: bytes
@@ -136,6 +141,12 @@ class Database:
                 f"this Simulcast knows version {VERSION}: update the older of them"
             )
         return str(kept)
+
+
+def portions(whole: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Some at a time, as many as stand in one query."""
+    for start in range(0, len(whole), AT_ONCE):
+        yield whole[start : start + AT_ONCE]
 
 
 def engine_at(where: Path | str, patience: float = PATIENCE) -> Engine:

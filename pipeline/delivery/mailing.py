@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 
+from pipeline.delivery.database import Database
 from pipeline.delivery.engine import Engine, Work
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.ledger import claims, editions, publishings, workers
+from pipeline.delivery.ledger.sums import sums_of
 from pipeline.delivery.sender import Dispatch, begin, fill
 from pipeline.errors import SimulcastError
 
@@ -22,7 +24,9 @@ Publish = Callable[[str], None]
 """Publishes the episode of that slug, all of it; again, if it broke off."""
 
 
-def works(ledger: Ledger, dispatch: Dispatch, publish: Publish | None = None) -> Mapping[str, Work]:
+def works(
+    ledger: Database, dispatch: Dispatch, publish: Publish | None = None
+) -> Mapping[str, Work]:
     """The kinds of work that the engine is to know, by name."""
     return {
         "edition": partial(_edition, ledger, dispatch),
@@ -32,7 +36,7 @@ def works(ledger: Ledger, dispatch: Dispatch, publish: Publish | None = None) ->
 
 
 def _publish(
-    ledger: Ledger, publish: Publish | None, engine: Engine, key: str, number: int, _: int
+    ledger: Database, publish: Publish | None, engine: Engine, key: str, number: int, _: int
 ) -> None:
     """An episode whose time has come goes out, in every medium."""
     slug = engine.step("look", partial(_slug, ledger, number))
@@ -40,16 +44,16 @@ def _publish(
         if slug and publish is not None:
             engine.step("publish", partial(publish, slug))
     finally:
-        engine.step("note", partial(ledger.published, number))
+        engine.step("note", partial(publishings.published, ledger, number))
 
 
-def _slug(ledger: Ledger, number: int) -> str:
+def _slug(ledger: Database, number: int) -> str:
     """The episode that is to be published; "" if somebody took it back."""
-    return next((one.slug for one in ledger.to_publish() if one.id == number), "")
+    return next((one.slug for one in publishings.to_publish(ledger) if one.id == number), "")
 
 
 def _edition(
-    ledger: Ledger, dispatch: Dispatch, engine: Engine, key: str, number: int, which: int
+    ledger: Database, dispatch: Dispatch, engine: Engine, key: str, number: int, which: int
 ) -> None:
     """One round of an edition: let it out, have this worker's slots send what can be sent now, and count."""
     try:
@@ -59,15 +63,15 @@ def _edition(
             _begin_slots(engine, slots, number)
             _wait_for(engine, slots)
     finally:
-        engine.step("count", partial(ledger.end_round, number, which))
+        engine.step("count", partial(editions.end_round, ledger, number, which))
 
 
 def _slot(
-    ledger: Ledger, dispatch: Dispatch, engine: Engine, key: str, number: int, place: int
+    ledger: Database, dispatch: Dispatch, engine: Engine, key: str, number: int, place: int
 ) -> None:
     """One sender of an edition; where it broke off, another goes on from the ledger."""
     engine.step("fill", partial(fill, ledger, number, dispatch))
-    engine.step("finish", partial(ledger.finish, number))
+    engine.step("finish", partial(editions.finish, ledger, number))
 
 
 def _slots(dispatch: Dispatch, key: str) -> list[str]:
@@ -92,46 +96,46 @@ def _wait_for(engine: Engine, keys: list[str]) -> None:
         raise failures[0]
 
 
-def launch(ledger: Ledger, dispatch: Dispatch, engine: Engine) -> None:
+def launch(ledger: Database, dispatch: Dispatch, engine: Engine) -> None:
     """Begin as this worker: what it left in hand when it died is unknown, and its work is taken up."""
     now = dispatch.clock.now()
-    ledger.reap(now, worker=dispatch.worker, hold=dispatch.hold)
-    ledger.seen(dispatch.worker, now)
+    claims.reap(ledger, now, worker=dispatch.worker, hold=dispatch.hold)
+    workers.seen(ledger, dispatch.worker, now)
     engine.launch()
 
 
-def take_up(ledger: Ledger, dispatch: Dispatch, engine: Engine, at: datetime) -> list[str]:
+def take_up(ledger: Database, dispatch: Dispatch, engine: Engine, at: datetime) -> list[str]:
     """Begin a round of each edition of which something can be sent, and help with those that others began; the keys."""
     keys = []
-    for number in ledger.to_send(at):
-        key = f"edition-{number}-{ledger.round(number)}"
-        engine.begin(key, "edition", number, ledger.round(number))
+    for number in editions.to_send(ledger, at):
+        key = f"edition-{number}-{editions.round_of(ledger, number)}"
+        engine.begin(key, "edition", number, editions.round_of(ledger, number))
         keys.append(key)
-        if ledger.sums(number).state == "running":
+        if sums_of(ledger, number).state == "running":
             _begin_slots(engine, _slots(dispatch, key), number)
     return keys
 
 
-def take_up_publishings(ledger: Ledger, engine: Engine, at: datetime) -> list[str]:
+def take_up_publishings(ledger: Database, engine: Engine, at: datetime) -> list[str]:
     """Begin to publish each episode whose time has come; the keys."""
     keys = []
-    for one in ledger.to_publish(at):
+    for one in publishings.to_publish(ledger, at):
         keys.append(f"publish-{one.id}")
         engine.begin(keys[-1], "publish", one.id, 0)
     return keys
 
 
-def look_after(ledger: Ledger, dispatch: Dispatch, engine: Engine) -> int:
+def look_after(ledger: Database, dispatch: Dispatch, engine: Engine) -> int:
     """Say that this worker lives, take slots whose lease ran out, and have the work of dead workers done; how many
     workers were dead. One worker at a time does it."""
     now = dispatch.clock.now()
-    ledger.seen(dispatch.worker, now)
-    ledger.reap(now, hold=dispatch.hold)
-    dead = ledger.silent(now - SILENT)
-    if not dead or not ledger.lease("adoption", dispatch.worker, now, SILENT):
+    workers.seen(ledger, dispatch.worker, now)
+    claims.reap(ledger, now, hold=dispatch.hold)
+    dead = workers.silent(ledger, now - SILENT)
+    if not dead or not workers.lease(ledger, "adoption", dispatch.worker, now, SILENT):
         return 0
     for worker in dead:
         engine.adopt(worker)
-        ledger.reap(now, worker=worker, hold=dispatch.hold)
-        ledger.gone(worker)
+        claims.reap(ledger, now, worker=worker, hold=dispatch.hold)
+        workers.gone(ledger, worker)
     return len(dead)

@@ -8,25 +8,22 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
 
-from sqlalchemy import Connection, delete, func, insert, null, or_, select, update
+from sqlalchemy import Connection, func, insert, null, or_, select, update
 
 from pipeline.delivery.addresses import key, normalised
-from pipeline.delivery.database import Database
+from pipeline.delivery.database import Database, portions
 from pipeline.delivery.edition import one_line
+from pipeline.delivery.forgetting import take_back, who_asked
 from pipeline.delivery.tables import (
     consents,
     deliveries,
     editions,
-    forgotten,
     lists,
     subscribers,
     subscriptions,
 )
 
 _T = TypeVar("_T")
-
-AT_ONCE = 500
-"""How many stand in one query; databases limit the parameters of a statement."""
 
 PAGE = 5_000
 """How many subscriptions are read at a time."""
@@ -118,10 +115,10 @@ def enter(
     wanted = {key(entry.address): (entry.address, entry) for entry in entries}
     with book.transaction() as connection:
         mailing_list = list_id(connection, name)
-        gone = {} if again else _forgotten(book, connection, wanted)
+        gone = {} if again else who_asked(book, connection, wanted)
         ids = _people(connection, {one: wanted[one] for one in wanted if one not in gone})
         if again:
-            _remember(book, connection, wanted)
+            take_back(book, connection, wanted)
         states = _states(connection, mailing_list, list(ids.values()))
         consented = _consented(connection, [entry for _, entry in wanted.values()])
         fresh = [one for one, number in ids.items() if number not in states]
@@ -164,7 +161,7 @@ def leave(book: Database, name: str, entries: Iterable[Entry], at: datetime) -> 
     wanted = {key(entry.address): (entry.address, entry) for entry in entries}
     with book.transaction() as connection:
         mailing_list = list_id(connection, name)
-        gone = _forgotten(book, connection, wanted)
+        gone = who_asked(book, connection, wanted)
         ids = _people(connection, {one: wanted[one] for one in wanted if one not in gone})
         states = _states(connection, mailing_list, list(ids.values()))
         consented = _consented(connection, [entry for _, entry in wanted.values()])
@@ -181,45 +178,6 @@ def leave(book: Database, name: str, entries: Iterable[Entry], at: datetime) -> 
             if states.get(number, "unsubscribed") != "unsubscribed":
                 take_off(connection, mailing_list, number, at)
     return len(wanted)
-
-
-def forget(book: Database, address: str, at: datetime) -> bool:
-    """Erase an address and all that is known of its owner, everywhere; whether it was known.
-
-    The rows of the ledger keep a bare number, so that sums stay; a keyed hash keeps imports from bringing it back.
-    """
-    one = key(normalised(address))
-    with book.transaction() as connection:
-        _take_note(connection, book.digest("forgotten", one), at)
-        number = connection.scalar(select(subscribers.c.id).where(subscribers.c.key == one))
-        if number is None:
-            return False
-        connection.execute(
-            update(deliveries)
-            .where(
-                deliveries.c.edition.in_(select(editions.c.id)),
-                deliveries.c.subscriber == number,
-                deliveries.c.state.in_(("planned", "deferred", "unknown")),
-            )
-            .values(state="skipped", reason="forgotten", due=null())
-        )
-        connection.execute(delete(subscriptions).where(subscriptions.c.subscriber == number))
-        connection.execute(
-            update(subscribers)
-            .where(subscribers.c.id == number)
-            .values(
-                address=null(),
-                key=null(),
-                domain="",
-                name="",
-                attributes="",
-                suppressed="forgotten",
-                suppressed_since=at.isoformat(),
-                suppressed_why="",
-            )
-        )
-    book.scrub()
-    return True
 
 
 def known(book: Database, address: str) -> list[Subscription]:
@@ -281,11 +239,6 @@ def count(book: Database, name: str, seeds: Iterable[str] = ()) -> int:
 
 
 # --- inside a transaction -----------------------------------------------------------------------------
-
-
-def portions(whole: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(whole), AT_ONCE):
-        yield whole[start : start + AT_ONCE]
 
 
 def list_id(connection: Connection, name: str) -> int:
@@ -491,32 +444,6 @@ def _suppressed(connection: Connection, ids: Sequence[int]) -> int:
         or 0
         for some in portions(ids)
     )
-
-
-def _forgotten(book: Database, connection: Connection, keys: Iterable[str]) -> dict[str, str]:
-    """Which of these keys asked to be forgotten, with the hash that says so."""
-    if not connection.scalar(select(func.count()).select_from(forgotten)):
-        return {}
-    digests = {book.digest("forgotten", one): one for one in keys}
-    return {
-        digests[row.digest]: row.digest
-        for some in portions(list(digests))
-        for row in connection.execute(
-            select(forgotten.c.digest).where(forgotten.c.digest.in_(some))
-        )
-    }
-
-
-def _remember(book: Database, connection: Connection, keys: Iterable[str]) -> None:
-    """Somebody who was forgotten asked to come back."""
-    gone = list(_forgotten(book, connection, keys).values())
-    for some in portions(gone):
-        connection.execute(delete(forgotten).where(forgotten.c.digest.in_(some)))
-
-
-def _take_note(connection: Connection, digest: str, at: datetime) -> None:
-    if connection.scalar(select(forgotten.c.digest).where(forgotten.c.digest == digest)) is None:
-        connection.execute(insert(forgotten).values(digest=digest, since=at.isoformat()))
 
 
 def _subscriptions() -> Any:

@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event
 
+from pipeline.delivery.database import Database
 from pipeline.delivery.dkim import Signer
 from pipeline.delivery.edition import Edition, due, edition, seeds
 from pipeline.delivery.exchanges import Exchanger, asked
-from pipeline.delivery.ledger import LEASE, Claim, Ledger, Slot, Sums
+from pipeline.delivery.ledger import audience, claims, editions, lanes
+from pipeline.delivery.ledger.claims import LEASE, Claim, Slot
+from pipeline.delivery.ledger.sums import Sums, sums_of
 from pipeline.delivery.letters import Segmented
 from pipeline.delivery.message import Letters, example, example_links
 from pipeline.delivery.pace import UNLIMITED, Paces
@@ -63,9 +66,9 @@ class Dispatch:
     exchanger: Exchanger | None = None
     stop: Event = field(default_factory=Event, compare=False, repr=False)
 
-    def letters(self, ledger: Ledger, number: int) -> Segmented:
+    def letters(self, ledger: Database, number: int) -> Segmented:
         """The letters of a frozen edition."""
-        return self.written(ledger.edition(number), number)
+        return self.written(editions.thawed(ledger, number), number)
 
     def written(self, frozen: Edition, number: int = 0) -> Segmented:
         """The same of an edition that the ledger does not know."""
@@ -79,14 +82,14 @@ class Dispatch:
 
 
 def waiting(
-    publication: Publication, episodes: Iterable[Listing], ledger: Ledger
+    publication: Publication, episodes: Iterable[Listing], ledger: Database
 ) -> list[tuple[str, Listing]]:
     """What each list has yet to be sent: its name and an episode, oldest first."""
     listings = tuple(episodes)
     return [
         (name, listing)
         for name in sorted(publication.lists)
-        for listing in due(listings, ledger.mailed(name))
+        for listing in due(listings, editions.mailed(ledger, name))
     ]
 
 
@@ -95,7 +98,7 @@ def freeze(
     name: str,
     listing: Listing,
     parts: Parts,
-    ledger: Ledger,
+    ledger: Database,
     at: datetime,
     starts: datetime | None = None,
 ) -> int:
@@ -104,38 +107,38 @@ def freeze(
     links = example_links(publication.service.url)
     # A message that cannot be made is refused before anyone is planned.
     example(for_nobody_known(frozen), links)
-    return ledger.freeze(frozen, seeds(publication, name), at, starts=starts)
+    return editions.freeze(ledger, frozen, seeds(publication, name), at, starts=starts)
 
 
-def begin(ledger: Ledger, number: int, dispatch: Dispatch) -> bool:
+def begin(ledger: Database, number: int, dispatch: Dispatch) -> bool:
     """Plan an edition and let it out, once every message of it can be made; whether it is for anybody.
 
     Raises TemplateError where one recipient's cannot: nobody is mailed, and the edition is taken back.
     """
     _learn(ledger, number, dispatch)
-    if not ledger.start(number, dispatch.paces):
+    if not editions.start(ledger, number, dispatch.paces):
         return False
-    if ledger.sums(number).state != "planned":
+    if sums_of(ledger, number).state != "planned":
         return True
     letters = dispatch.letters(ledger, number)
-    faults = (letters.fault(one) for one in ledger.distinct(number))
+    faults = (letters.fault(one) for one in audience.distinct(ledger, number))
     if fault := next(filter(None, faults), ""):
-        ledger.withdraw(number)
+        editions.withdraw(ledger, number)
         raise TemplateError(f"nobody was mailed, because one message cannot be made: {fault}")
-    ledger.run(number)
+    editions.run(ledger, number)
     return True
 
 
-def _learn(ledger: Ledger, number: int, dispatch: Dispatch) -> None:
+def _learn(ledger: Database, number: int, dispatch: Dispatch) -> None:
     """Ask who takes the mail of an edition's audience, where lanes go by that."""
     if dispatch.exchanger is not None:
         now = dispatch.clock.now()
-        unknown = ledger.unknown_domains(number, now, dispatch.paces)
-        ledger.learned(asked(unknown, dispatch.exchanger), now)
+        unknown = lanes.unknown_domains(ledger, number, now, dispatch.paces)
+        lanes.learned(ledger, asked(unknown, dispatch.exchanger), now)
 
 
 def fill(
-    ledger: Ledger,
+    ledger: Database,
     number: int,
     dispatch: Dispatch,
     told: Callable[[int], None] | None = None,
@@ -146,13 +149,14 @@ def fill(
     what was not handed over is put back.
     """
     letters, clock = dispatch.letters(ledger, number), dispatch.clock
-    slot = ledger.enter(number, dispatch.worker, clock.now())
+    slot = claims.enter(ledger, number, dispatch.worker, clock.now())
     way = _Way(dispatch)
     settled: list[tuple[Claim, Outcome]] = []
-    claims: tuple[Claim, ...] = ()
+    claimed: tuple[Claim, ...] = ()
     try:
         while not dispatch.stop.is_set():
-            turn = ledger.advance(
+            turn = claims.advance(
+                ledger,
                 slot,
                 settled,
                 clock.now(),
@@ -160,47 +164,49 @@ def fill(
                 paces=dispatch.paces,
                 hold=dispatch.hold,
             )
-            claims, settled = turn.claims, []
-            if claims:
-                _hand_over(ledger, slot, letters, way, claims, settled)
+            claimed, settled = turn.claims, []
+            if claimed:
+                _hand_over(ledger, slot, letters, way, claimed, settled)
                 if told is not None:
-                    told(len(claims))
+                    told(len(claimed))
             elif turn.wait is None or turn.wait > PATIENCE:
                 return turn.wait
             else:
                 clock.wait(turn.wait)
         return None
     except OutsideError:
-        ledger.leave(slot, settled, claims[len(settled) :], clock.now(), hold=dispatch.hold)
+        claims.leave(
+            ledger, slot, settled, claimed[len(settled) :], clock.now(), hold=dispatch.hold
+        )
         raise
     finally:
         # A second leaving finds nothing in hand; whatever else broke off here may have handed over a message.
-        ledger.leave(slot, settled, (), clock.now(), hold=dispatch.hold)
+        claims.leave(ledger, slot, settled, (), clock.now(), hold=dispatch.hold)
         way.close()
 
 
 def _hand_over(
-    ledger: Ledger,
+    ledger: Database,
     slot: Slot,
     letters: Segmented,
     way: _Way,
-    claims: tuple[Claim, ...],
+    claimed: tuple[Claim, ...],
     settled: list[tuple[Claim, Outcome]],
 ) -> None:
     """Hand over what was claimed, and note each outcome in `settled` as soon as it is known."""
     renewed = way.clock.now()
-    messages = (letters.message(claim.recipient) for claim in claims)
-    for claim, outcome in zip(claims, way.open(len(claims)).deliver(messages), strict=True):
+    messages = (letters.message(claim.recipient) for claim in claimed)
+    for claim, outcome in zip(claimed, way.open(len(claimed)).deliver(messages), strict=True):
         settled.append((claim, outcome))
         if way.clock.now() - renewed > LEASE / 3:
             renewed = way.clock.now()
             _renew(ledger, slot, renewed)
 
 
-def _renew(ledger: Ledger, slot: Slot, now: float) -> None:
+def _renew(ledger: Database, slot: Slot, now: float) -> None:
     # What is under way must not be taken for untried because the ledger failed: its next commit says so again.
     with suppress(OutsideError):
-        ledger.renew(slot, now)
+        claims.renew(ledger, slot, now)
 
 
 class _Way:
@@ -227,13 +233,13 @@ class _Way:
 
 
 def send(
-    ledger: Ledger, number: int, dispatch: Dispatch, progress: Progress | None = None
+    ledger: Database, number: int, dispatch: Dispatch, progress: Progress | None = None
 ) -> Sums | None:
     """Send what can be sent now of an edition, over as many connections as the transport bears; its sums, or None if it
     is for nobody."""
     if not begin(ledger, number, dispatch):
         return None
-    total, done = ledger.sums(number).open, 0
+    total, done = sums_of(ledger, number).open, 0
 
     def told(some: int) -> None:
         nonlocal done
@@ -247,17 +253,17 @@ def send(
             for _ in range(dispatch.transport.connections)
         ]
     failures = [failure for one in filled if (failure := one.exception())]
-    ledger.finish(number)
+    editions.finish(ledger, number)
     if failures:
         raise failures[0]
-    return ledger.sums(number)
+    return sums_of(ledger, number)
 
 
 def mail(
     publication: Publication,
     wanted: Iterable[tuple[str, Listing]],
     parts: Parts,
-    ledger: Ledger,
+    ledger: Database,
     dispatch: Dispatch,
     progress: Progress | None = None,
 ) -> list[Sums]:
@@ -268,5 +274,5 @@ def mail(
     at = dispatch.clock.moment()
     for name, listing in wanted:
         freeze(publication, name, listing, parts, ledger, at)
-    sums = [send(ledger, number, dispatch, progress) for number in ledger.to_send(at)]
+    sums = [send(ledger, number, dispatch, progress) for number in editions.to_send(ledger, at)]
     return [one for one in sums if one is not None]

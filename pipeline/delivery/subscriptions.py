@@ -9,7 +9,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, delete, select, update
 
-from pipeline.delivery import people
+from pipeline.delivery import forgetting, people
 from pipeline.delivery.addresses import key, normalised
 from pipeline.delivery.database import Database
 from pipeline.delivery.people import Consent, Entry, Subscription
@@ -179,7 +179,7 @@ def forget(book: Database, tokens: Tokens, token: str, at: datetime) -> None:
             select(subscribers.c.address).where(subscribers.c.id == named.subscriber)
         )
     if address is not None:
-        people.forget(book, address, at)
+        forgetting.forget(book, address, at)
 
 
 def known(book: Database, address: str) -> list[Subscription]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -35,6 +37,11 @@ a person where it says "hold"; skipped was planned, and its subscriber left, or 
 
 
 PUBLISHING_STATES = ("scheduled", "begun", "cancelled")
+
+
+def utc(at: datetime) -> str:
+    """A moment as a text that sorts by time."""
+    return at.astimezone(UTC).isoformat(timespec="seconds")
 
 
 def _one_of(column: str, allowed: tuple[str, ...]) -> CheckConstraint:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pipeline.delivery import notices, people, person, private, subscriptions
+from pipeline.delivery import forgetting, notices, people, person, private, subscriptions
 from pipeline.delivery.asking import may_be_asked
 from pipeline.delivery.database import Database
 from pipeline.delivery.dkim import Signer
@@ -104,7 +104,7 @@ class Desk:
     def forget(self, token: str) -> None:
         named = self.tokens.read("preferences", token, self.clock())
         address = person.address_of(self.book, named.subscriber)
-        people.forget(self.book, address, self.clock())
+        forgetting.forget(self.book, address, self.clock())
         self._erase(address)
 
     def holder(self, token: str) -> int | None:

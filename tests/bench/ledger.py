@@ -13,33 +13,34 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
 from tests.bench.mailing import sink as smtp_sink
 from tests.bench.rows import Row, Spent, spent
-from tests.editions import NOW, frozen, readers, subscribed
+from tests.editions import NOW, frozen, plan, readers, subscribed
 from tests.peers import peer
 from tests.sinks import sink
 
 IMPORT = """
 import sys
 from pathlib import Path
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
+from pipeline.delivery.ledger.sums import sums_of
 from pipeline.delivery.subscribers import import_csv
-from tests.editions import NOW, frozen
-with Ledger.open(Path(sys.argv[1])) as book, open(sys.argv[2]) as rows:
+from tests.editions import NOW, frozen, plan
+with Database.open(Path(sys.argv[1])) as book, open(sys.argv[2]) as rows:
     done = import_csv(book, "readers", rows, NOW)
-    assert book.plan(frozen(), (), NOW) == 1
-    assert book.sums(1).audience == done.subscribers.added
+    assert plan(book, frozen(), (), NOW) == 1
+    assert sums_of(book, 1).audience == done.subscribers.added
 """
 
 SEND = """
 import sys, time
 from pathlib import Path
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
 from pipeline.delivery.sender import Clock, Dispatch, send
 from pipeline.delivery.smtp import Smtp
 from pipeline.delivery.tokens import Tokens
-with Ledger.open(Path(sys.argv[1])) as book:
+with Database.open(Path(sys.argv[1])) as book:
     to = Smtp("127.0.0.1", int(sys.argv[2]), "none", window=50, connections=4)
     sums = send(book, 1, Dispatch(to, Tokens(book.secret), Clock(time.time, time.sleep)))
     assert sums.accepted == sums.audience and sums.hold
@@ -48,13 +49,13 @@ with Ledger.open(Path(sys.argv[1])) as book:
 PACED = """
 import json, sys, time
 from pathlib import Path
-from pipeline.delivery.ledger import Ledger
+from pipeline.delivery.database import Database
 from pipeline.delivery.pace import Pace, Paces
 from pipeline.delivery.sender import Clock, Dispatch, send
 from pipeline.delivery.tokens import Tokens
 from tests.sinks import ToSink
 told = json.loads(sys.argv[1])
-with Ledger.open(Path(told["ledger"])) as book:
+with Database.open(Path(told["ledger"])) as book:
     pace = Paces(Pace(per_second=told["per_second"]), {}, {})
     to = ToSink(Path(told["sink"]), told["window"])
     send(book, 1, Dispatch(to, Tokens(book.secret), Clock(time.time, time.sleep), pace))
@@ -111,9 +112,9 @@ def _pace(per_second: int, seconds: int) -> Row:
     count = per_second * seconds
     with tempfile.TemporaryDirectory() as name, sink(Path(name)) as found:
         file = Path(name) / "ledger.db"
-        with Ledger.open(file) as book:
+        with Database.open(file) as book:
             subscribed(book, readers(count))
-            book.plan(frozen(), (), NOW)
+            plan(book, frozen(), (), NOW)
         told = {"ledger": str(file), "sink": str(found.path)}
         words = json.dumps({**told, "per_second": per_second, "window": 4})
         both = [subprocess.Popen([sys.executable, "-c", PACED, words]) for _ in range(2)]

@@ -15,15 +15,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.delivery import people
+from pipeline.delivery.database import Database
 from pipeline.delivery.dkim import Signer
-from pipeline.delivery.ledger import Ledger
 from pipeline.delivery.message import Letters, Recipient
 from pipeline.delivery.people import Entry
 from pipeline.delivery.sender import Clock, Dispatch, send
 from pipeline.delivery.smtp import Smtp
 from pipeline.delivery.tokens import Tokens
 from tests.bench.rows import Row
-from tests.editions import NOW, frozen
+from tests.editions import NOW, frozen, plan
 from tests.keys import RSA
 from tests.peers import node_module, peer
 
@@ -107,10 +107,10 @@ def sent(where: Sink, count: int, signers: tuple[Signer, ...]) -> float:
     """Messages a second of ours: planned before, then claimed, joined, signed, handed over and settled."""
     connections = SIGNING if signers else CONNECTIONS
     server = Smtp("127.0.0.1", where.port, "none", window=WINDOW, connections=connections)
-    with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.db") as book:
+    with tempfile.TemporaryDirectory() as folder, Database.open(Path(folder) / "ledger.db") as book:
         readers = (Entry(f"reader{n}@example.org", name=f"Reader {n}") for n in range(count))
         people.add(book, "readers", readers, NOW)
-        number = book.plan(frozen(html=HTML, text=TEXT), (), NOW)
+        number = plan(book, frozen(html=HTML, text=TEXT), (), NOW)
         assert number is not None
         how = Dispatch(
             server,
