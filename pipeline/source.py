@@ -25,6 +25,7 @@ from pipeline.model import (
     SeriesEntry,
     chapter,
 )
+from pipeline.store import state
 from pipeline.written import Location, refuse_bad_dates, remembered_as, told_as, written
 
 LARGEST = 2_000_000
@@ -106,10 +107,10 @@ def contents(
     sources: dict[str, Source] = {}
     errors: dict[str, AuthorError] = {}
     withdrawn = remembered.withdrawn
-    states = {slug: state for slug, state in _folders(root) if slug not in withdrawn}
-    for slug, state in states.items():
+    states = {slug: found for slug, found in _folders(root) if slug not in withdrawn}
+    for slug, now in states.items():
         where = f"content/{slug}/episode.md"
-        told = readings.told(where, state) if readings else ""
+        told = readings.told(where, now) if readings else ""
         try:
             sources[slug] = (
                 remembered_as(Source, told) if told else _source(root / "content" / slug, where)
@@ -130,23 +131,14 @@ def contents(
 def _folders(root: Path) -> Iterator[tuple[str, str]]:
     """Folders of episodes, and the state of the file in each: those with one, and those named by a number."""
     try:
-        with os.scandir(root / "content") as found:
-            folders = sorted((one.name, one.path) for one in found if one.is_dir())
+        with os.scandir(root / "content") as entries:
+            folders = sorted((one.name, one.path) for one in entries if one.is_dir())
     except (FileNotFoundError, NotADirectoryError):
         return
     for name, path in folders:
-        state = _state(f"{path}/episode.md")
-        if state or NUMBERED.match(name):
-            yield name, state
-
-
-def _state(file: str) -> str:
-    """What tells that a file was written since: its size and times; "" where there is none."""
-    try:
-        stat = os.stat(file)  # noqa: PTH116  (it is asked for every episode)
-    except OSError:
-        return ""
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
+        found = state(f"{path}/episode.md")
+        if found or NUMBERED.match(name):
+            yield name, found
 
 
 def _source(folder: Path, where: str) -> Source:

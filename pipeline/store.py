@@ -25,7 +25,8 @@ CREATE TABLE IF NOT EXISTS latest (stage TEXT, subject TEXT, inputs TEXT, used T
 CREATE TABLE IF NOT EXISTS details (fingerprint TEXT PRIMARY KEY, fields TEXT);
 CREATE TABLE IF NOT EXISTS laid (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
 CREATE TABLE IF NOT EXISTS apart (path TEXT PRIMARY KEY, sha256 TEXT, size INTEGER, mtime INTEGER);
-CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, size INTEGER, mtime INTEGER, sha256 TEXT);
+CREATE TABLE IF NOT EXISTS digests (path BLOB PRIMARY KEY, state TEXT, sha256 TEXT);
+DROP TABLE IF EXISTS hashes;
 CREATE TABLE IF NOT EXISTS readings (path TEXT PRIMARY KEY, state TEXT, told TEXT);
 CREATE TABLE IF NOT EXISTS settled
     (place TEXT, page TEXT, key TEXT, used TEXT, told TEXT, paths TEXT, stood BLOB, hashes TEXT,
@@ -37,6 +38,12 @@ CREATE TABLE IF NOT EXISTS settled_made
 
 BUILD = "build"
 """Where what is published lies."""
+
+OWN = ".simulcast"
+"""What Simulcast remembers of a publication, and nobody else is to change."""
+
+_UNSWEPT, _SWEPT = 2, 1
+"""`user_version` of a database that is new, and so does not know what lies in build/; and of one that does."""
 
 _SHELF = ""
 """What stands for a stage where artifacts are recorded that are a part of what one makes."""
@@ -108,7 +115,7 @@ class Readings:
 class Store:
     """Below `.simulcast/store`; may be deleted at any time, and everything is made again.
 
-    build: where artifacts are laid; apart from build/ they share their bytes with the store, and are only to be read.
+    build: where artifacts are laid; below `.simulcast` they share their bytes with the store, and are only to be read.
     records: False for a process that helps another, which alone remembers what was made.
     """
 
@@ -116,7 +123,8 @@ class Store:
         self.build = root / build
         self._apart = build != BUILD
         self._laid = "apart" if self._apart else "laid"
-        self.home = root / ".simulcast" / "store"
+        self._share = build.startswith(f"{OWN}/")
+        self.home = root / OWN / "store"
         self._scratch = self.home / "scratch"
         try:
             self.home.mkdir(parents=True, exist_ok=True)
@@ -299,23 +307,17 @@ class Store:
         return dict(json.loads(row[0])) if row else {}
 
     def hashed(self, file: Path) -> str:
-        """What a file's bytes hash to, "" where there is none; read again only if size or time changed."""
-        try:
-            stat = file.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        """What a file's bytes hash to, "" where there is none; read again only if its state changed."""
+        now = state(file)
+        if not now:
             return ""
         key = os.fsencode(file)  # a folder's name need not be text that UTF-8 can hold
-        row = self._execute(
-            "SELECT size, mtime, sha256 FROM hashes WHERE path = ?", (key,)
-        ).fetchone()
-        if row and row[:2] == (stat.st_size, stat.st_mtime_ns):
-            return str(row[2])
+        row = self._execute("SELECT state, sha256 FROM digests WHERE path = ?", (key,)).fetchone()
+        if row and row[0] == now:
+            return str(row[1])
         with file.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        self._execute(
-            "INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)",
-            (key, stat.st_size, stat.st_mtime_ns, digest),
-        )
+        self._execute("INSERT OR REPLACE INTO digests VALUES (?, ?, ?)", (key, now, digest))
         return digest
 
     # --- what files said
@@ -439,7 +441,7 @@ class Store:
         with self.scratch() as folder:
             for made in changed:
                 target = self.build / made.path
-                _lay(Path(made.file), folder / "laid", target, share=self._apart)
+                _lay(made, folder / "laid", target, share=self._share)
                 self._execute(
                     f"INSERT OR REPLACE INTO {self._laid} VALUES (?, ?, ?, ?)",
                     (made.path, made.sha256, *_stat(target)),
@@ -462,17 +464,31 @@ class Store:
         paths: all that is made, each of it laid.
         """
         (count,) = self._execute(f"SELECT count(*) FROM {self._laid}").fetchone()
-        if count == len(paths):
-            return []
-        rows = self._execute(f"SELECT path FROM {self._laid}")
-        gone = sorted(path for (path,) in rows if path not in paths)
-        for path in gone:
+        gone = self._unknown(paths)
+        if count > len(paths):
+            rows = self._execute(f"SELECT path FROM {self._laid}")
+            gone |= {path for (path,) in rows if path not in paths}
+        for path in sorted(gone):
             file = self.build / path
             file.unlink(missing_ok=True)
             _remove_empty(file.parent, self.build)
             self._execute(f"DELETE FROM {self._laid} WHERE path = ?", (path,))
         self._commit()
-        return gone
+        return sorted(gone)
+
+    def _unknown(self, paths: Collection[str]) -> set[str]:
+        """What lies among that which is made, from a time that a new database knows nothing of."""
+        (version,) = self._execute("PRAGMA user_version").fetchone()
+        if version != _UNSWEPT or self._apart:
+            return set()
+        self._execute(f"PRAGMA user_version={_SWEPT}")
+        found = (
+            file.relative_to(self.build).as_posix()
+            for top in sorted({path.partition("/")[0] for path in paths})
+            for file in (self.build / top).rglob("*")
+            if file.is_symlink() or not file.is_dir()
+        )
+        return {path for path in found if path not in paths}
 
 
 def _opened(file: Path | None) -> sqlite3.Connection:
@@ -494,6 +510,9 @@ def _prepared(file: Path | None) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
+        (tables,) = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables == 0:
+            database.execute(f"PRAGMA user_version={_UNSWEPT}")
         database.executescript(_SCHEMA)
     except BaseException:
         database.close()
@@ -504,6 +523,18 @@ def _prepared(file: Path | None) -> sqlite3.Connection:
 def _marks(values: Sequence[str]) -> str:
     """A question mark for each value, as SQL wants them."""
     return ",".join("?" * len(values))
+
+
+def state(file: Path | str) -> str:
+    """What tells that a file was written since: its size and its times, of which no program sets back the second.
+
+    "" where there is none.
+    """
+    try:
+        stat = os.stat(file)  # noqa: PTH116  (it is asked for every episode)
+    except OSError:
+        return ""
+    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 
 def _size(file: Path | str) -> int:
@@ -525,18 +556,38 @@ def _remove_empty(folder: Path, top: Path) -> None:
         folder = folder.parent
 
 
-def _lay(source: Path, copy: Path, target: Path, *, share: bool) -> None:
+def _lay(made: Made, copy: Path, target: Path, *, share: bool) -> None:
     """Put a file in its place by way of `copy`; share: as another name of the same bytes, where the disk can."""
+    source = Path(made.file)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         copy.unlink(
             missing_ok=True
         )  # a name of bytes that were in their place already stays behind
-        if not (share and _linked(source, copy)):
-            shutil.copyfile(source, copy)
+        if not (share and _linked(source, copy)) and _copied(source, copy) != made.sha256:
+            source.unlink()
+            raise OutsideError(
+                f"{target}: what the store kept of it was damaged, and is thrown away; run it again"
+            )
         _move(copy, target)
     except OSError as error:
-        raise OutsideError(f"{target} cannot be written: {error.strerror}") from error
+        raise _unwritable(target, error) from error
+
+
+def _unwritable(target: Path, error: OSError) -> OutsideError:
+    in_place = isinstance(error, FileExistsError | IsADirectoryError | NotADirectoryError)
+    mend = "; delete what is in its place" if in_place else ""
+    return OutsideError(f"{target} cannot be written: {error.strerror}{mend}")
+
+
+def _copied(source: Path, copy: Path) -> str:
+    """Copy a file; what its bytes hash to."""
+    digest = hashlib.sha256()
+    with source.open("rb") as read, copy.open("wb") as write:
+        while piece := read.read(1 << 20):
+            digest.update(piece)
+            write.write(piece)
+    return digest.hexdigest()
 
 
 def _linked(source: Path, name: Path) -> bool:
@@ -570,4 +621,4 @@ def write_whole(target: Path, content: bytes | Path) -> None:
             partial.unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise OutsideError(f"{target} cannot be written: {error.strerror}") from error
+        raise _unwritable(target, error) from error

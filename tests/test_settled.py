@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import source
+from pipeline.check import links
 from pipeline.cli.building import findings
 from pipeline.errors import OutsideError
 from pipeline.runner import Desk, Report, build
@@ -456,3 +457,27 @@ def test_nothing_of_a_settled_page_is_read_to_be_checked_again(
     monkeypatch.setattr(SettledPage, "hashes", property(lambda page: looked.append(page.name)))
     checked(root)
     assert looked == []
+
+
+@pytest.mark.parametrize("page", [0, 3, 9])
+def test_a_check_that_is_interrupted_hides_nothing_from_the_next(
+    root: Path, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    unlinked(root)
+    seen: list[str] = []
+    real = links.built_page
+
+    def interrupted(tree: object, path: str, *more: object) -> links.Page:
+        seen.append(path)
+        if len(seen) > page:
+            raise KeyboardInterrupt
+        return real(tree, path, *more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(links, "built_page", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            checked(root)
+    found = checked(root)
+    assert any("99-never" in one for one in found)
+    shutil.rmtree(root / ".simulcast/store")
+    assert checked(root) == found

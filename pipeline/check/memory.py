@@ -27,8 +27,8 @@ CREATE TEMP TABLE touched (path TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 
 
-_VERSION = 2
-"""Of the tables: a database that has others is made anew."""
+NAME = "findings.db"
+"""Its file in the store. Earlier versions kept one of other tables, check.db, which they find again as they left it."""
 
 
 class Memory:
@@ -93,11 +93,6 @@ def _opened(file: Path) -> sqlite3.Connection:
     try:
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=OFF")
-        (version,) = database.execute("PRAGMA user_version").fetchone()
-        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if version != _VERSION and tables != (0,):
-            raise sqlite3.DatabaseError(f"its tables are of version {version}")
-        database.execute(f"PRAGMA user_version={_VERSION}")
         database.executescript(_SCHEMA)
     except BaseException:
         database.close()

@@ -97,7 +97,7 @@ def shown(report: Report) -> str:
     if report.made == 0 and not report.errors:
         return f"Nothing to make: all {count(report.reused, 'result')} are as they were."
     rows = [(f"  {name}", _what(outcome)) for name, outcome in report.outcomes.items()]
-    return table(rows)
+    return table([row for row in rows if row[1]])
 
 
 def _what(outcome: Any) -> str:
@@ -111,7 +111,7 @@ def _what(outcome: Any) -> str:
         )
         if found
     ]
-    return ", ".join(parts) or "nothing asked for"
+    return ", ".join(parts)
 
 
 def tell(session: Session, report: Report) -> None:
@@ -321,13 +321,13 @@ def findings(
     """
     from pipeline.check import findings as found
     from pipeline.check import refused
-    from pipeline.check.memory import Memory
+    from pipeline.check.memory import NAME, Memory
 
     failed: list[tuple[str, SimulcastError]] = [*report.broken.items()]
     for outcome in report.outcomes.values():
         failed += outcome.failed.items()
     told = refused((slug, error) for slug, error in failed if only in (None, "", slug))
-    with Memory(desk.store.home / "check.db") as memory:
+    with Memory(desk.store.home / NAME) as memory:
         seen = found(_built(desk, report), memory, only)
         seen += _tried(desk, memory, only) if external else []
     known = {(one.where, one.message) for one in seen}
