@@ -41,6 +41,9 @@ def taken(root: Path) -> Snapshot:
 
 def take(root: Path, snapshot: Snapshot) -> None:
     """Keep a snapshot, whole or not at all."""
-    told = json.dumps(asdict(snapshot), ensure_ascii=False, sort_keys=True, indent=0)
-    if not (root / NAME).is_file() or (root / NAME).read_text("utf-8") != told:
-        write_whole(root / NAME, told.encode())
+    told = {
+        "last": asdict(snapshot.last),
+        "files": dict(snapshot.files),
+        "mailed": {slug: asdict(one) for slug, one in snapshot.mailed.items()},
+    }
+    write_whole(root / NAME, json.dumps(told, ensure_ascii=False, sort_keys=True).encode())

@@ -196,3 +196,26 @@ def test_a_move_leaves_the_rest_of_the_settings_alone(tmp_path: Path) -> None:
     run(tmp_path, "move", "https://new.example/")
     expected = settings.replace('"https://small.example/"', '"https://new.example/"', 1)
     assert (tmp_path / config.NAME).read_text() == expected
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+@pytest.mark.parametrize("moved", [(), ("https://old.example/",)])
+def test_what_is_remembered_is_written_as_json_indents_it(
+    tmp_path: Path, count: int, moved: tuple[str, ...]
+) -> None:
+    episodes = {
+        f"{number:02}-x": identity.Identity(
+            f'urn:"{number}"',
+            "ü\n{}\n}",
+            "2026-01-01",
+            "https://a.example/\u2028",
+            enclosure="x" * number,
+        )
+        for number in range(count)
+    }
+    (tmp_path / "content").mkdir()
+    known = identity.Identities('a "guid"', episodes, moved)
+    identity.record(tmp_path, known)
+    text = (tmp_path / identity.NAME).read_text("utf-8")
+    assert text == json.dumps(json.loads(text), indent=2) + "\n"
+    assert identity.recorded(tmp_path) == known

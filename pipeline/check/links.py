@@ -254,37 +254,49 @@ def _take_in(
     database.executemany("UPDATE files SET page = ? WHERE path = ?", moved)
     if not touched:
         return
-    database.execute("DELETE FROM touched")
-    database.executemany("INSERT INTO touched VALUES (?)", ((path,) for path in touched))
+    _fill(database, "touched", touched)
+    places: dict[str, set[str]] = {}
+    query = "SELECT path, id FROM ids WHERE path IN (SELECT path FROM touched)"
+    for path, name in database.execute(query):
+        places.setdefault(path, set()).add(name)
     for table in ("files", "ids", "links"):
         database.execute(f"DELETE FROM {table} WHERE path IN (SELECT path FROM touched)")
     there = [(path, *files[path]) for path in sorted(touched) if path in files]
     database.executemany("INSERT INTO files VALUES (?, ?, ?)", there)
+    shifted = {path for path in touched if (path in known) != (path in files)}
     for path in pages:
         if path in touched:
             found = page(path)
+            if places.pop(path, set()) != found.ids:
+                shifted.add(path)
             ids = ((path, name) for name in sorted(found.ids))
             database.executemany("INSERT INTO ids VALUES (?, ?)", ids)
             rows = ((path, one.line, one.href, one.target, one.fragment) for one in found.links)
             database.executemany("INSERT INTO links VALUES (?, ?, ?, ?, ?)", rows)
-    database.execute(
-        "DELETE FROM broken WHERE path IN (SELECT path FROM touched) OR target IN (SELECT path FROM touched)"
-    )
+    # A page that all others link to changes with each episode, and what they link to in it does not.
+    _fill(database, "shifted", shifted | places.keys())
+    of_those = "(path IN (SELECT path FROM touched) OR target IN (SELECT path FROM shifted))"
+    database.execute(f"DELETE FROM broken WHERE {of_those}")
     database.execute(
         "INSERT INTO broken SELECT path, line, href, target, fragment FROM links"
-        " WHERE (path IN (SELECT path FROM touched) OR target IN (SELECT path FROM touched)) AND target <> ''"
+        f" WHERE {of_those} AND target <> ''"
         " AND (target NOT IN (SELECT path FROM files)"
         "   OR (fragment <> '' AND NOT EXISTS"
         "     (SELECT 1 FROM ids WHERE ids.path = links.target AND ids.id = links.fragment)))"
     )
 
 
+def _fill(database: sqlite3.Connection, table: str, paths: Iterable[str]) -> None:
+    database.execute(f"DELETE FROM {table}")
+    database.executemany(f"INSERT INTO {table} VALUES (?)", ((path,) for path in paths))
+
+
 def _known(
     database: sqlite3.Connection, but: Collection[str]
 ) -> Iterator[tuple[str, tuple[str, str]]]:
     """The files taken in before, but those of some pages of the archive."""
-    names = [name for (name,) in database.execute("SELECT DISTINCT page FROM files")]
-    for name in names:
+    names = [name for (name,) in database.execute("SELECT name FROM pages")]
+    for name in ("", *names):
         if name not in but:
             rows = database.execute("SELECT path, sha256 FROM files WHERE page = ?", (name,))
             yield from ((path, (sha256, name)) for path, sha256 in rows.fetchall())

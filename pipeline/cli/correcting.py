@@ -37,6 +37,7 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
     """
     from pipeline.cli.subscribing import ledger
     from pipeline.delivery.ledger import audience
+    from pipeline.snapshot import taken
 
     if note:
         _write(session, episode, note)
@@ -46,7 +47,8 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
         slug = slug_of(desk, episode)
         _refuse_with_unpublished(desk, slug)
         _refuse_without_note(desk, slug)
-        checked(session, desk, slug)
+        before = taken(desk.root)
+        checked(session, desk, before, slug)
         with ledger(session) as book:
             wrong = _wrong(desk, book, slug)
             counts = {
@@ -60,7 +62,7 @@ def correct(session: Session, episode: str, note: str, yes: bool, dry_run: bool)
         put_out(terminal, desk)
         sums = _mail(session, terminal, desk, wrong)
         announce(desk)
-        remember(session, desk, sums)
+        remember(session, desk, before, sums)
     finally:
         desk.close()
     _tell(session, slug, counts, sums)

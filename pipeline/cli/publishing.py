@@ -33,6 +33,7 @@ from pipeline.cli.mailing import (
 from pipeline.cli.mailing import told as sums_told
 from pipeline.cli.options import Session, everywhere, moment
 from pipeline.cli.subscribing import OUTBOX, ledger
+from pipeline.snapshot import Moment, Snapshot, take, taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,8 @@ def _publish(
     dry_run: bool,
 ) -> None:
     only = slug_of(desk, episode) if episode else None
-    report, found = checked(session, desk)
+    before = taken(desk.root)
+    report, found = checked(session, desk, before)
     if dry_run:
         _tell_dry(session, desk, report, only)
         return
@@ -95,7 +97,7 @@ def _publish(
     deployed = put_out(terminal, desk)
     sums = _mail(session, terminal, desk, only)
     announced = announce(desk)
-    remember(session, desk, sums)
+    remember(session, desk, before, sums)
     _tell(session, desk, report, deployed, sums, announced, found)
     if any(one.unknown for one in sums):
         raise SystemExit(UNKNOWN)
@@ -107,7 +109,7 @@ def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
     from pipeline.delivery.ledger import publishings
 
     slug = slug_of(desk, episode)
-    checked(session, desk)
+    checked(session, desk, taken(desk.root))
     _confirm(session, desk, slug, yes)
     with ledger(session) as book:
         publishings.schedule(book, slug, session.now)
@@ -120,14 +122,15 @@ def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
         )
 
 
-def checked(session: Session, desk: Desk, only: str = "") -> tuple[Report, list[Finding]]:
+def checked(
+    session: Session, desk: Desk, before: Snapshot, only: str = ""
+) -> tuple[Report, list[Finding]]:
     """Build, check and compare with what was published before; where something is refused, say so, and end.
 
     only: the one episode that is mailed; others that go out with it are told by name alone.
     """
     from pipeline.cli.comparing import compared
     from pipeline.cli.terminal import complain
-    from pipeline.snapshot import taken
 
     report = run(desk)
     found = findings(desk, report)
@@ -137,7 +140,7 @@ def checked(session: Session, desk: Desk, only: str = "") -> tuple[Report, list[
     words = "Nothing was published: mend what is named above, then publish again."
     if refused:
         _refuse(session, report, found, words)
-    changes, guids = compared(desk, taken(desk.root))
+    changes, guids = compared(desk, before)
     if guids:
         if not session.json:
             complain(map(str, guids))
@@ -153,12 +156,11 @@ def put_out(terminal: Terminal, desk: Desk) -> Deployed:
     return _deploy(terminal, desk)
 
 
-def remember(session: Session, desk: Desk, sums: Sequence[Sums]) -> None:
+def remember(session: Session, desk: Desk, before: Snapshot, sums: Sequence[Sums]) -> None:
     """Keep what was published now, and from which commit, for diff and verify."""
     from pipeline.history import commit
-    from pipeline.snapshot import Moment, Snapshot, take, taken
 
-    before, files = taken(desk.root), desk.laid.hashes
+    files = desk.laid.hashes
     if files == before.files and not sums:
         return
     now = Moment(session.now.isoformat(), commit(desk.root))
@@ -226,15 +228,18 @@ def _deploy(terminal: Terminal, desk: Desk) -> Deployed:
             desk.store.build / "site",
             desk.publication.deploy,
             desk.root,
-            {
-                path.removeprefix("site/"): digest
-                for path, digest in desk.laid.hashes.items()
-                if path.startswith("site/")
-            },
+            _hashes_of_the_site(desk) if desk.publication.deploy.to else None,
             Progress(terminal, "deploy"),
         )
     finally:
         terminal.end("deploy")
+
+
+def _hashes_of_the_site(desk: Desk) -> dict[str, str]:
+    found = desk.laid.hashes.items()
+    return {
+        path.removeprefix("site/"): digest for path, digest in found if path.startswith("site/")
+    }
 
 
 def announce(desk: Desk) -> Sequence[str]:
