@@ -33,7 +33,6 @@ from pipeline.cli.mailing import (
 from pipeline.cli.mailing import told as sums_told
 from pipeline.cli.options import Session, everywhere, moment
 from pipeline.cli.subscribing import OUTBOX, ledger
-from pipeline.snapshot import Moment, Snapshot, take, taken
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from pipeline.deploy import Deployed
     from pipeline.diff import Change
     from pipeline.runner import Desk, Report
+    from pipeline.snapshot import Snapshot
 
 
 @click.command()
@@ -87,6 +87,8 @@ def _publish(
     yes: bool,
     dry_run: bool,
 ) -> None:
+    from pipeline.snapshot import taken
+
     only = slug_of(desk, episode) if episode else None
     before = taken(desk.root)
     report, found = checked(session, desk, before)
@@ -159,6 +161,7 @@ def put_out(terminal: Terminal, desk: Desk) -> Deployed:
 def remember(session: Session, desk: Desk, before: Snapshot, sums: Sequence[Sums]) -> None:
     """Keep what was published now, and from which commit, for diff and verify."""
     from pipeline.history import commit
+    from pipeline.snapshot import Moment, Snapshot, take
 
     files = desk.laid.hashes
     if files == before.files and not sums:
