@@ -110,6 +110,8 @@ def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
     from pipeline.cli.terminal import answer
     from pipeline.delivery.ledger import publishings
 
+    from pipeline.snapshot import taken
+
     slug = slug_of(desk, episode)
     checked(session, desk, taken(desk.root))
     _confirm(session, desk, slug, yes)
