@@ -109,7 +109,6 @@ def _schedule(session: Session, desk: Desk, episode: str, yes: bool) -> None:
     """Have a worker publish an episode at the time that this session lives in."""
     from pipeline.cli.terminal import answer
     from pipeline.delivery.ledger import publishings
-
     from pipeline.snapshot import taken
 
     slug = slug_of(desk, episode)
