@@ -16,6 +16,9 @@ NOW = ("--now", "2026-06-01T00:00:00Z")
 LETTER = SETTINGS.replace('"nanotts"', '"none"')
 """No voice: what it takes to speak an episode would hide what the archive costs."""
 TIMES = 5
+WANTED = {10_000: "≤ 2.5"}
+"""Each of the 14 files that an episode has in build/ is looked at, so that what was harmed there is laid again: of 10,000
+episodes that, and what is remembered of them, costs as much as making the new one."""
 WORDS = "\n\n".join(
     f"Paragraph {n} has words, *some* of [them](https://a.example/{n}) linked." for n in range(8)
 )
@@ -34,7 +37,7 @@ def rows(full: bool) -> Iterator[Row]:
                 f"{one.cpu:.2f} s CPU",
                 f"{than.cpu:.2f} s CPU, {than.peak:.0f} MB",
                 one.cpu / than.cpu,
-                "≤ 1.5",
+                WANTED.get(size, "≤ 1.5"),
                 f"{one.peak:.0f} MB",
             )
 
