@@ -17,8 +17,8 @@ LETTER = SETTINGS.replace('"nanotts"', '"none"')
 """No voice: what it takes to speak an episode would hide what the archive costs."""
 TIMES = 5
 WANTED = {10_000: "≤ 2.5"}
-"""Each of the 14 files that an episode has in build/ is looked at, so that what was harmed there is laid again: of 10,000
-episodes that, and what is remembered of them, costs as much as making the new one."""
+"""Each of the 14 files that an episode has in build/ is looked at, so that what was harmed there is laid again: of
+10,000 episodes that, and what is remembered of them, costs as much as making the new one."""
 WORDS = "\n\n".join(
     f"Paragraph {n} has words, *some* of [them](https://a.example/{n}) linked." for n in range(8)
 )
