@@ -206,37 +206,51 @@ def _work(
     from pipeline.delivery.mailing import launch, take_up
 
     engine = engine_for(session, book, how)
-    try:
-        launch(book, how, engine)
-        keys = take_up(book, how, engine, session.now)
-        failures: dict[str, SimulcastError] = {}
-
-        def ended() -> bool:
-            _refuse_full_disk(session)
-            return all(_ended(engine, key, failures) for key in keys)
-
+    failures: dict[str, SimulcastError] = {}
+    with _heeded(how) as tell:
         try:
-            _watch(terminal, book, numbers, ended)
-        except KeyboardInterrupt:
-            _stop(how, ended)
-    finally:
-        engine.close()
-        workers.gone(book, how.worker)
+            launch(book, how, engine)
+            keys = take_up(book, how, engine, session.now)
+
+            def ended() -> bool:
+                tell()
+                _refuse_full_disk(session)
+                return all(_ended(engine, key, failures) for key in keys)
+
+            _watch(terminal, book, numbers, ended, how.stop.is_set)
+        finally:
+            engine.close()
+            workers.gone(book, how.worker)
     if how.stop.is_set() and editions.unfinished(book):
         raise SimulcastError(STOPPED)
     if failures:
         raise next(iter(failures.values()))
 
 
-def _stop(how: Dispatch, ended: Callable[[], bool]) -> None:
-    """Let senders end when what they have in hand is settled; whoever cannot wait for that kills us, which is safe."""
-    from pipeline.delivery.engine import until
+@contextmanager
+def _heeded(how: Dispatch) -> Iterator[Callable[[], None]]:
+    """While this lasts, Ctrl-C has senders end when what they have in hand is settled.
 
-    click.echo("\nStopping after what is being handed over …", err=True)
-    how.stop.set()
-    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    Yields what tells that it was heard. No exception is raised for it: that could come anywhere, where the engine
+    begins its work, too, and be lost. Whoever cannot wait presses it again and kills us, which is safe.
+    """
+    heard: list[str] = []
+
+    def heed(*_: object) -> None:
+        how.stop.set()
+        heard.append("\nStopping after what is being handed over …")
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    def tell() -> None:
+        if heard:
+            click.echo(heard.pop(), err=True)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield tell
+        return
+    before = signal.signal(signal.SIGINT, heed)
     try:
-        until(ended)
+        yield tell
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -308,15 +322,23 @@ LOOK = 0.1
 
 
 def _watch(
-    terminal: Terminal, book: Database, numbers: list[int], ended: Callable[[], bool]
+    terminal: Terminal,
+    book: Database,
+    numbers: list[int],
+    ended: Callable[[], bool],
+    hurried: Callable[[], bool] = lambda: False,
 ) -> None:
+    """Tell how far it is until it has ended; no pause between two looks is long once it is `hurried`."""
     from pipeline.delivery.ledger.sums import all_sums
 
     told = Progress(terminal, "mail")
     began, first = time.monotonic(), -1
     looked = 0.0
     while not ended():
-        time.sleep(max(LOOK, 20 * looked))
+        again = time.monotonic() + 20 * looked
+        time.sleep(LOOK)
+        while time.monotonic() < again and not hurried():
+            time.sleep(LOOK)
         before = time.monotonic()
         here = [one for one in all_sums(book) if one.edition in numbers]
         looked = time.monotonic() - before
