@@ -24,11 +24,14 @@ class Results(MutableMapping[Key, Artifacts]):
         self._page_of: dict[str, SettledPage] = {}
         self._read: dict[tuple[str, str], Mapping[str, Artifacts]] = {}
         self.pages: dict[str, SettledPage] = {}
+        self.held: dict[str, SettledPage] = {}
+        """The settled page of each path that one has."""
 
     def take(self, page: SettledPage, slugs: Sequence[str]) -> None:
         """All that is settled of a page and of the episodes on it."""
         self.pages[page.name] = page
         self._page_of |= dict.fromkeys((*slugs, page.name), page)
+        self.held |= dict.fromkeys(page.paths, page)
 
     def settled(self, subject: str) -> bool:
         return subject in self._page_of
@@ -99,11 +102,7 @@ class Laid(Mapping[str, Made]):
 
     def __init__(self, results: Results, build: Path) -> None:
         self.own = {one.path: one for key in results.own() for one in results[key]}
-        self._pages, self._build = results.pages.values(), build
-
-    @cached_property
-    def _page_of(self) -> Mapping[str, SettledPage]:
-        return {path: page for page in self._pages for path in page.paths}
+        self._pages, self._held, self._build = results.pages.values(), results.held, build
 
     @cached_property
     def hashes(self) -> Mapping[str, str]:
@@ -114,7 +113,7 @@ class Laid(Mapping[str, Made]):
     def __getitem__(self, path: str) -> Made:
         if path in self.own:
             return self.own[path]
-        digest, file = self._page_of[path].hashes[path], self._build / path
+        digest, file = self._held[path].hashes[path], self._build / path
         return Made(path, digest, file.stat().st_size, str(file))
 
     def read(self, digest: str) -> bytes | None:
@@ -123,11 +122,11 @@ class Laid(Mapping[str, Made]):
         return self[path].read() if path else None
 
     def __contains__(self, path: object) -> bool:
-        return path in self.own or path in self._page_of
+        return path in self.own or path in self._held
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._page_of
+        yield from self._held
         yield from self.own
 
     def __len__(self) -> int:
-        return len(self._page_of) + len(self.own)
+        return len(self._held) + len(self.own)

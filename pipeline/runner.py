@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections import ChainMap
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
@@ -27,7 +28,7 @@ from pipeline.stage import (
     Stage,
     installed,
 )
-from pipeline.store import AT_ONCE, BUILD, Latest, SettledPage, Store
+from pipeline.store import AT_ONCE, BUILD, Latest, Store
 from pipeline.templates import Templates, search_path
 
 WHOLE = ""
@@ -345,14 +346,13 @@ class Desk:
 
     # --- pages that are settled
 
-    def take_settled(self) -> list[SettledPage]:
+    def take_settled(self) -> None:
         """Know the pages of which nothing is to be made, without a look at each result of each episode."""
         if not self.made.pages:
             for name, page in self.store.settled(self._keys, self.unchanged).items():
                 self.made.take(page, [one.slug for one in self.pages[name].listings])
                 for what, fingerprint in page.told.items():
                     self._fingerprints.setdefault(what, {})[name] = fingerprint
-        return list(self.made.pages.values())
 
     def settle(self) -> None:
         """Remember the full pages of which all was made or found in this run."""
@@ -486,14 +486,15 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
     failed: dict[str, str] = dict.fromkeys(desk.contents.errors, "its source")
     changed: list[str] = []
     owners: dict[str, str] = {}
-    settled = desk.take_settled() if only is None else []
-    held = {path: "" for page in settled for path in page.paths}
+    if only is None:
+        desk.take_settled()
+    held = desk.made.held
     for stage in chosen:
         if stage.name not in outcomes:
             continue
         outcome = outcomes[stage.name]
         if PROMISED in stage.after and stage.per != "episode":
-            failed |= _broken_promises(desk, {**held, **owners}, failed, outcome)
+            failed |= _broken_promises(desk, ChainMap[str, Any](owners, held), failed, outcome)
         made = _make(desk, stage, subjects(desk, stage, only), failed, outcome)
         _refuse_shared_paths(desk, stage, made, owners, held)
         changed += desk.store.lay(made)
@@ -501,7 +502,7 @@ def build(desk: Desk, stages: Iterable[Stage] | None = None, only: str | None = 
         desk.settle()
     desk.laid = Laid(desk.made, desk.store.build)
     whole = stages is None and only is None and not failed
-    removed = desk.store.sweep({**held, **owners}) if whole else []
+    removed = desk.store.sweep({*held, *owners}) if whole else []
     return Report(
         desk.publication,
         desk.listings,
