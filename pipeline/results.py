@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -14,7 +14,7 @@ Key = tuple[str, str]
 """A stage and a subject."""
 
 
-class Results(MutableMapping[Key, Artifacts]):
+class Results(Mapping[Key, Artifacts]):
     """Artifacts by stage and subject; those of settled pages are read when they are asked for."""
 
     def __init__(self, stages: Sequence[str] = ()) -> None:
@@ -48,9 +48,6 @@ class Results(MutableMapping[Key, Artifacts]):
 
     def __setitem__(self, key: Key, made: Artifacts) -> None:
         self._own[key] = made
-
-    def __delitem__(self, key: Key) -> None:
-        del self._own[key]
 
     def __iter__(self) -> Iterator[Key]:
         for page in self.pages.values():

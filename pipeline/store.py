@@ -197,10 +197,7 @@ class Store:
         partial = scratch / f".{file.name}"
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, Path):
-                shutil.copyfile(content, partial)
-            else:
-                partial.write_bytes(content)
+            _fill(partial, content)
             _move(partial, file)
         except OSError as error:
             raise OutsideError(f"{file} cannot be written: {error.strerror}") from error
@@ -606,16 +603,20 @@ def _move(source: Path, target: Path) -> None:
         source.unlink()
 
 
+def _fill(file: Path, content: bytes | Path) -> None:
+    if isinstance(content, Path):
+        shutil.copyfile(content, file)
+    else:
+        file.write_bytes(content)
+
+
 def write_whole(target: Path, content: bytes | Path) -> None:
     """All of the file or nothing: a reader never sees half."""
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if isinstance(content, Path):
-                shutil.copyfile(content, partial)
-            else:
-                partial.write_bytes(content)
+            _fill(partial, content)
             partial.replace(target)
         except BaseException:
             partial.unlink(missing_ok=True)

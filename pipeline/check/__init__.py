@@ -222,7 +222,8 @@ class _Look:
         service = built.publication.service.url
         settled = {page.name: _digest(page.key, self._common) for page in built.settled}
         same = links.same(database, settled)
-        files = self._linked("", built.loose, built.sources.keys() - _slugs(built.settled))
+        loose = {path: one.sha256 for path, one in built.loose.items()}
+        files = self._linked("", loose, built.sources.keys() - _slugs(built.settled))
         for page in built.settled:
             if page.name not in same:
                 files |= self._linked(page.name, page.hashes(), _slugs([page]))
@@ -239,21 +240,21 @@ class _Look:
             return links.built_page(found, path, built.publication, service)
 
         pages = [path for path in files if path.startswith(links.SOURCE) or _is_page(path)]
-        links.read(database, files, settled, pages, page_of)
+        with self._memory.whole():
+            links.read(database, files, settled, pages, page_of)
         yield from links.broken(database, [one.slug for one in built.listings])
 
     def _linked(
-        self, name: str, paths: Iterable[str], slugs: Iterable[str]
+        self, name: str, hashes: Mapping[str, str], slugs: Iterable[str]
     ) -> dict[str, tuple[str, str]]:
         """Files that links lead to or stand in, each with what it hashes to, and with the page of the archive."""
-        built = self._built
-        found = {path: (built.files[path].sha256, name) for path in paths if _is_linked(path)}
-        found |= {f"{links.SOURCE}{slug}/episode.md": (built.sources[slug], name) for slug in slugs}
+        found = {path: sha256 for path, sha256 in hashes.items() if _is_linked(path)}
+        found |= {f"{links.SOURCE}{slug}/episode.md": self._built.sources[slug] for slug in slugs}
         return {
             path: (_digest(sha256, self._common), name)
             if path.endswith((".html", ".md"))
             else (sha256, name)
-            for path, (sha256, name) in found.items()
+            for path, sha256 in found.items()
         }
 
     def at_pages(self, paths: Iterable[str]) -> Iterator[Finding]:

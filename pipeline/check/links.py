@@ -219,26 +219,7 @@ def read(
 
     files: the hash of each, and the page of the archive it belongs to, "" for none; those of pages that are the
     `same` are left out. settled: what each page of the archive hashes to, by name.
-
-    All of it or nothing is taken in: what is interrupted was not read.
     """
-    database.execute("SAVEPOINT before")
-    try:
-        _take_in(database, files, settled, pages, page)
-    except BaseException:
-        database.execute("ROLLBACK TO before")
-        raise
-    finally:
-        database.execute("RELEASE before")
-
-
-def _take_in(
-    database: sqlite3.Connection,
-    files: Mapping[str, tuple[str, str]],
-    settled: Mapping[str, str],
-    pages: Iterable[str],
-    page: Callable[[str], Page],
-) -> None:
     known = dict(_known(database, same(database, settled)))
     database.execute("DELETE FROM pages")
     database.executemany("INSERT INTO pages VALUES (?, ?)", settled.items())

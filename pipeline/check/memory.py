@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
@@ -82,6 +83,18 @@ class Memory:
         told = self.told(key, tell)
         self._used |= before | set(told["keys"])
         return [Finding(**one) for one in told["found"]]
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All that is written meanwhile, or none of it: what was interrupted was not looked at."""
+        self.database.execute("SAVEPOINT before")
+        try:
+            yield
+        except BaseException:
+            self.database.execute("ROLLBACK TO before")
+            raise
+        finally:
+            self.database.execute("RELEASE before")
 
     def forget_the_rest(self) -> None:
         """Keep only what was asked for since it was opened: the publication as it is now."""
