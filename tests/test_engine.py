@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.delivery.database import Database
-from pipeline.delivery.engine import Durable, Engine, until
+from pipeline.delivery.engine import POLL, Durable, Engine
 from pipeline.delivery.ledger.claims import LEASE
 from pipeline.delivery.ledger.sums import sums_of
 from pipeline.delivery.mailing import launch, look_after, take_up, works
@@ -51,7 +51,8 @@ def durable(database: Path | str, folder: Path, worker: str, works: dict) -> Ite
 def finished(ended: Callable[[], bool]) -> None:
     """Until something has ended, or it is clear that it never will."""
     latest = time.monotonic() + 60
-    until(lambda: ended() or time.monotonic() > latest)
+    while not ended() and time.monotonic() < latest:
+        time.sleep(POLL)
     assert ended()
 
 

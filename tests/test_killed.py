@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this sys
 SENDER = """
 import json, sys, time
 from pathlib import Path
-from pipeline.delivery.engine import Durable, until
+from pipeline.delivery.engine import Durable
 from pipeline.delivery.database import Database
 from pipeline.delivery.mailing import launch, take_up, works
 from pipeline.delivery.sender import Clock, Dispatch
@@ -47,7 +47,8 @@ with Database.open(place(told["ledger"])) as book:
     engine = Durable(place(told["engine"]), "the one", works(book, how), told["schema"])
     launch(book, how, engine)
     keys = take_up(book, how, engine, how.clock.moment())
-    until(lambda: all(engine.ended(key) for key in keys))
+    while not all(engine.ended(key) for key in keys):
+        time.sleep(0.1)
     engine.close()
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -136,9 +135,3 @@ class Durable:
         run.__qualname__ = name
         registered: Any = self._dbos.workflow(name=f"simulcast_{name}")(run)
         return registered  # type: ignore[no-any-return]
-
-
-def until(ended: Callable[[], bool], wait: Callable[[float], None] = time.sleep) -> None:
-    """Look now and then whether something has ended."""
-    while not ended():
-        wait(POLL)
